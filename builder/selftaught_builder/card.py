@@ -1,0 +1,74 @@
+"""The dataset card: what is in a version, where it came from, and what was lost on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+import polars as pl
+
+from selftaught_builder.funnel import Funnel
+from selftaught_builder.recipe import Recipe
+
+# The hub's own size categories.
+SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+)
+
+
+def render_card(
+    recipe: Recipe,
+    run: str,
+    version: str,
+    funnel: Funnel,
+    verifiers: Mapping[str, str],
+    facts: Sequence[Mapping[str, Any]],
+    splits: Mapping[str, int],
+    rows: pl.DataFrame,
+) -> str:
+    """Return the card's Markdown with the hub's front matter. It names no time, so that equal content gives equal bytes.
+
+    Args:
+        recipe: the recipe.
+        run: the run's name.
+        version: the version's name; "" while its content hash is still to be found.
+        funnel: the run's counts.
+        verifiers: name to pinned version.
+        facts: one row for each kind, model, weights, endpoint and parameters that attempts were made with.
+        splits: rows by split.
+        rows: the exported rows.
+    """
+    source = recipe.questions.query or recipe.questions.source or ""
+    if source.startswith("/"):
+        source = source.rsplit("/", 1)[-1]  # a path of the machine is nobody's business
+    hinted = rows.filter(pl.col("kind") == "rationalized").height
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701 (Markdown)
+    environment.filters["cell"] = _cell
+    template = environment.from_string((files("selftaught_builder") / "templates" / "card.md.jinja").read_text("utf-8"))
+    return template.render(
+        recipe=recipe,
+        run=run,
+        version=version,
+        funnel=funnel,
+        verifiers=dict(verifiers),
+        facts=facts,
+        splits=dict(splits),
+        share=f"{hinted / max(1, rows.height):.0%}",
+        source=source,
+        size=next((name for limit, name in SIZES if rows.height < limit), "n>10M"),
+        licence=recipe.export.licence or recipe.questions.licence,
+        code=metadata.version("selftaught"),
+    )
+
+
+def _cell(value: object) -> str:
+    """Text from outside, made fit for a Markdown table: it cannot open a row, a cell, code or HTML."""
+    text = str(value).replace("\n", " ").replace("|", "\\|").replace("`", "'")
+    return text.replace("<", "&lt;").replace(">", "&gt;")

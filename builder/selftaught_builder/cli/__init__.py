@@ -1,0 +1,57 @@
+"""The command line. Each command is thin: it opens a room, calls a stage, and shows what came of it.
+
+Heavy imports stand inside the commands, so that `selftaught --help` starts at once; a test holds that.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+import typer
+from typer.exceptions import Abort, Exit, TyperException
+
+from selftaught_builder.cli import building, publishing, reading, serving
+from selftaught_builder.errors import SelftaughtError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="selftaught",
+    help="Builds audited rationale datasets from questions with known answers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (building, reading, publishing, serving):
+    module.register(app)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong input, 3 budget spent, 130 interrupted."""
+    try:
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except SelftaughtError as error:
+        _complain(str(error))
+        sys.exit(error.exit_code)
+    except Exit as exit_:
+        sys.exit(exit_.exit_code)
+    except TyperException as error:
+        error.show()
+        sys.exit(2)
+    except (KeyboardInterrupt, Abort):
+        _complain("interrupted; everything done so far is kept. Run the same command again to go on.")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _complain(text: str) -> None:
+    from selftaught_builder.cli.display import errors, plain
+
+    errors.print("[bold red]error:[/] ", end="")
+    errors.print(plain(text, lines=True), soft_wrap=True)

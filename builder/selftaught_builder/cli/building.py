@@ -1,0 +1,168 @@
+"""Commands that build: init, sample, verify, rationalize, export, run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from selftaught_builder.cli.arguments import Json, Questions, RoomPath, Run, StorePath
+
+if TYPE_CHECKING:
+    from selftaught_builder.export import Version
+    from selftaught_builder.pipeline import Asked
+    from selftaught_builder.room import Room
+    from selftaught_builder.verification import Verified
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    for command in (init, run, sample, verify, rationalize, export):
+        app.command()(command)
+
+
+def init(
+    name: Annotated[str, typer.Argument(help="The new room's name.")],
+    like: Annotated[str, typer.Option(help="Start from this shipped room: gsm8k, svamp or commonsenseqa.")] = "svamp",
+    folder: Annotated[Path, typer.Option(help="Where rooms stand.")] = Path("datasets"),
+) -> None:
+    """Make a new room: a commented recipe and few-shot rationales to edit."""
+    from selftaught_builder.cli.display import console
+    from selftaught_builder.shipped import copy_room
+
+    made = copy_room(like, name, folder)
+    console.print(f"made {made}: edit recipe.yaml and examples.yaml, then `selftaught run {made}`", soft_wrap=True)
+
+
+def run(
+    room: RoomPath, questions: Questions = None, store: StorePath = None, run: Run = None, json: Json = False
+) -> None:
+    """Do it all: sample, verify, rationalize, verify, export. Running it again continues."""
+    from selftaught_builder import pipeline
+    from selftaught_builder.cli.display import Display
+
+    opened, display = _open(room, questions, store, run), Display()
+    _stop_if_interrupted(pipeline.sample(opened, display), opened)
+    pipeline.verify_room(opened, display)
+    if opened.recipe.rationalize.k:
+        _stop_if_interrupted(pipeline.rationalize(opened, display), opened)
+        pipeline.verify_room(opened, display)
+    _show_version(pipeline.export(opened), json=json)
+
+
+def sample(
+    room: RoomPath, questions: Questions = None, store: StorePath = None, run: Run = None, json: Json = False
+) -> None:
+    """Ask the model k times for every question that lacks samples. Running it again continues."""
+    from selftaught_builder import pipeline
+    from selftaught_builder.cli.display import Display
+
+    opened = _open(room, questions, store, run)
+    _show_asked(pipeline.sample(opened, Display()), opened, json=json)
+
+
+def verify(room: RoomPath, store: StorePath = None, json: Json = False) -> None:
+    """Add the verdicts that the store lacks, without asking the model anything."""
+    from selftaught_builder import pipeline
+    from selftaught_builder.cli.display import Display
+
+    _show_verified(pipeline.verify_room(_open(room, None, store, None), Display()), json=json)
+
+
+def rationalize(
+    room: RoomPath, questions: Questions = None, store: StorePath = None, run: Run = None, json: Json = False
+) -> None:
+    """Ask again with the answer as a hint, where no sample was kept."""
+    from selftaught_builder import pipeline
+    from selftaught_builder.cli.display import Display
+
+    opened = _open(room, questions, store, run)
+    _show_asked(pipeline.rationalize(opened, Display()), opened, json=json)
+
+
+def export(room: RoomPath, store: StorePath = None, run: Run = None, json: Json = False) -> None:
+    """Write the dataset version that the policy selects."""
+    from selftaught_builder import pipeline
+
+    _show_version(pipeline.export(_open(room, None, store, run)), json=json)
+
+
+def _open(room: Path, questions: str | None, store: Path | None, run: str | None) -> Room:
+    from selftaught_builder.room import open_room
+
+    return open_room(room, questions=questions, store=store, run=run)
+
+
+def _stop_if_interrupted(asked: Asked, room: Room) -> None:
+    if asked.interrupted:
+        from selftaught_builder.cli.display import errors
+
+        errors.print(
+            f"stopped: {asked.tally.completions} completions of this sitting are kept in {room.store_path}; "
+            "run the same command again to go on",
+            soft_wrap=True,
+            markup=False,
+        )
+        raise typer.Exit(130)
+
+
+def _show_asked(asked: Asked, room: Room, *, json: bool) -> None:
+    from selftaught_builder.cli.display import console
+
+    tally = asked.tally
+    if json:
+        console.print_json(
+            data={
+                "planned": asked.planned,
+                "reused": asked.reused,
+                "requests": tally.requests,
+                "completions": tally.completions,
+                "retries": tally.retries,
+                "failed": tally.failed,
+                "truncated": tally.truncated,
+                "tokens_in": tally.tokens_in,
+                "tokens_out": tally.tokens_out,
+                "cost": tally.cost,
+                "interrupted": asked.interrupted,
+            }
+        )
+    else:
+        console.print(
+            f"{tally.completions} completions ({asked.reused} of {asked.planned} were there already), "
+            f"{tally.failed} failed, {tally.truncated} truncated, {tally.tokens_out:,} tokens"
+            + (f", ${tally.cost:.4f}" if tally.cost is not None else "")
+        )
+    _stop_if_interrupted(asked, room)
+
+
+def _show_verified(verified: Verified, *, json: bool) -> None:
+    from selftaught_builder.cli.display import console
+
+    if json:
+        console.print_json(data={name: dict(counts) for name, counts in verified.outcomes.items()})
+        return
+    for name, counts in verified.outcomes.items():
+        shown = ", ".join(
+            f"{counts[outcome]} {outcome}" for outcome in ("pass", "fail", "unscorable") if counts[outcome]
+        )
+        console.print(f"{name:<14}{shown or 'nothing new'}")
+
+
+def _show_version(version: Version, *, json: bool) -> None:
+    from dataclasses import asdict
+
+    from selftaught_builder.cli.display import console, plain, show_funnel
+
+    if json:
+        data = {"version": version.name, "folder": str(version.folder), "splits": dict(version.splits)}
+        console.print_json(data={**data, "fresh": version.fresh, "funnel": asdict(version.funnel)})
+        return
+    show_funnel(version.funnel)
+    shown = version.example
+    console.print(f"\n[bold]One kept rationale[/] [dim]({shown['kind']})[/]")
+    console.print("Q:", plain(shown["question"]))
+    console.print("A:", plain(shown["rationale"], lines=True))
+    there = "" if version.fresh else " (unchanged: this content was exported before)"
+    console.print(f"\n[bold]{version.name}[/]{there}")
+    console.print(str(version.folder), soft_wrap=True, markup=False)

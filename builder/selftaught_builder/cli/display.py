@@ -1,0 +1,175 @@
+"""What a person sees: progress, tables, and text that a model wrote.
+
+Model text is hostile: it reaches the terminal only through `plain`, which shows control characters instead of obeying them,
+and never as rich markup.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    import polars as pl
+    from rich.progress import Task as Row
+
+    from selftaught_builder.endpoints import Reply
+    from selftaught_builder.funnel import Funnel
+    from selftaught_builder.sampler import Tally, Task
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+# C0 and C1 controls, and the characters that reorder or hide text.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+def plain(value: object, *, lines: bool = False, limit: int | None = None) -> Text:
+    """Return text from outside as rich text that cannot style, move or hide anything.
+
+    Args:
+        value: what to show.
+        lines: keep line breaks; else they become spaces.
+        limit: cut to so many characters.
+    """
+    text = _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", str(value))
+    if not lines:
+        text = " ".join(text.split())
+    if limit and len(text) > limit:
+        text = text[: limit - 1] + "…"
+    return Text(text)
+
+
+def show_frame(frame: pl.DataFrame, *, limit: int = 40, width: int = 70) -> None:
+    """Print a frame as a table of at most `limit` rows."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, kind in frame.schema.items():
+        table.add_column(plain(name), justify="right" if kind.is_numeric() else "left", overflow="fold")
+    for row in frame.head(limit).iter_rows():
+        table.add_row(*(plain("" if cell is None else cell, limit=width) for cell in row))
+    console.print(table)
+    if frame.height > limit:
+        console.print(f"[dim]… {frame.height - limit} more rows[/]")
+
+
+def show_pairs(rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
+    """Print rows of a label, a count and perhaps a remark."""
+    table = Table(box=None, pad_edge=False, show_header=False, title=title, title_justify="left", title_style="bold")
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    for label, count, *remark in rows:
+        shown = f"{count:,}" if isinstance(count, int) else str(count)
+        table.add_row(
+            plain(label) if not str(label).startswith("  ") else Text(str(label)),
+            shown,
+            plain(remark[0] if remark else ""),
+        )
+    console.print(table)
+
+
+def show_funnel(funnel: Funnel) -> None:
+    """Print the funnel from source rows to exported rows."""
+
+    def of(part: int, whole: int) -> str:
+        return f"{part / whole:.0%}" if whole else ""
+
+    rows: list[tuple[object, ...]] = [("source rows", funnel.source_rows)]
+    rows += [(f"  rejected: {reason}", count) for reason, count in funnel.rejected.items()]
+    if funnel.not_asked:
+        rows.append(("  beyond the limit", funnel.not_asked))
+    rows += [("questions", funnel.questions), ("attempts", funnel.attempts)]
+    if funnel.errors:
+        rows.append(("  errors", funnel.errors, of(funnel.errors, funnel.attempts) + " of attempts"))
+    rows += [
+        ("completions", funnel.completions),
+        ("  truncated", funnel.truncated, "never trained on"),
+        ("  correct answer", funnel.correct, of(funnel.correct, funnel.completions) + " of completions"),
+        ("  kept by the policy", funnel.kept, of(funnel.kept, funnel.completions) + " of completions"),
+    ]
+    for kind, completions, correct, kept in funnel.by_kind:
+        rows.append((f"    {kind}", kept, f"of {correct} correct, of {completions} completions"))
+    rows += [
+        ("exported rows", funnel.exported, f"{of(funnel.rationalized_exported, funnel.exported) or '0%'} rationalized"),
+        (
+            "questions exported",
+            funnel.questions_exported,
+            of(funnel.questions_exported, funnel.questions) + " of questions",
+        ),
+    ]
+    show_pairs(rows, title="Funnel")
+
+
+class _Rates(ProgressColumn):
+    """Attempts and tokens per second, the pass rate and the cost so far."""
+
+    def render(self, task: Row) -> Text:
+        """Render the figures of one stage."""
+        tally: Tally | None = task.fields.get("tally")
+        if tally is None:
+            return Text("")
+        seconds = max(task.elapsed or 0.0, 1e-9)
+        parts = [f"{tally.completions / seconds:.1f}/s", f"{tally.tokens_out / seconds:.0f} tok/s"]
+        judged, passed = task.fields["judged"], task.fields["passed"]
+        if judged:
+            parts.append(f"{passed / judged:.0%} right")
+        if tally.failed:
+            parts.append(f"{tally.failed} failed")
+        if tally.cost is not None:
+            parts.append(f"${tally.cost:.4f}")
+        return Text("  ".join(parts), style="cyan")
+
+
+class Display:
+    """Shows stages as progress bars; a `pipeline.Watcher`."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+        self._row: Any = None
+        self._judged = self._passed = 0
+
+    @contextmanager
+    def stage(self, title: str, total: int, tally: Tally | None) -> Iterator[None]:
+        """Show a bar until the stage is over."""
+        columns = (
+            TextColumn("{task.description:<12}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+            _Rates(),
+            TimeElapsedColumn(),
+            TextColumn("[dim]left[/]"),
+            TimeRemainingColumn(),
+        )
+        self._judged = self._passed = 0
+        with Progress(*columns, console=errors) as self._progress:
+            self._row = self._progress.add_task(title, total=total, tally=tally, judged=0, passed=0)
+            yield
+        self._progress = None
+
+    def replied(self, task: Task, reply: Reply) -> None:
+        """Count a reply, and whether its answer looks right; the verdicts themselves come with verification."""
+        if reply.error is None:
+            from selftaught_verifiers import Outcome, Question, Rationale, get_verifier
+
+            question = Question(task.question.text, task.question.gold, task.question.kind, task.question.choices)
+            verdict = get_verifier("answer")(question, Rationale(reply.completion, finish_reason=reply.finish_reason))
+            self._judged += 1
+            self._passed += verdict.outcome is Outcome.PASS
+        if self._progress:
+            self._progress.update(self._row, advance=1, judged=self._judged, passed=self._passed)
+
+    def advance(self, steps: int) -> None:
+        """Move the bar."""
+        if self._progress:
+            self._progress.advance(self._row, steps)
+
+    def note(self, text: str) -> None:
+        """Print a line above the bar."""
+        (self._progress.console if self._progress else errors).print(plain(text), style="dim")

@@ -1,0 +1,176 @@
+"""Commands that read: recipe, questions, status, sql, audit."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from selftaught_builder.cli.arguments import Json, Questions, RoomPath, Run, StorePath
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+recipes = typer.Typer(help="Look at recipes: `show` with every default, `schema` for editors.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.add_typer(recipes, name="recipe")
+    for command in (questions, status, sql, audit):
+        app.command()(command)
+
+
+@recipes.command()
+def show(room: RoomPath) -> None:
+    """Print a recipe with every default filled in."""
+    import yaml
+
+    from selftaught_builder.cli.display import console
+    from selftaught_builder.recipe import load_recipe
+
+    text = yaml.safe_dump(load_recipe(room).model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    console.print(text, markup=False, soft_wrap=True, end="")
+
+
+@recipes.command()
+def schema() -> None:
+    """Print the JSON Schema of recipes."""
+    import json
+
+    from selftaught_builder.recipe import Recipe
+
+    sys.stdout.write(json.dumps(Recipe.model_json_schema(), indent=2) + "\n")
+
+
+def questions(room: RoomPath, questions: Questions = None, json: Json = False) -> None:
+    """Read the question source and report what becomes a question and what is kept out, by row."""
+    from selftaught_builder.cli.display import console, plain, show_pairs
+    from selftaught_builder.questions import load_questions
+    from selftaught_builder.room import open_room
+
+    opened = open_room(room, questions=questions)
+    loaded = load_questions(opened.recipe.questions, opened.folder)
+    kinds: dict[str, int] = {}
+    for question in loaded.questions:
+        kinds[question.kind] = kinds.get(question.kind, 0) + 1
+    if json:
+        rejected = [
+            {"row": problem.row, "reason": problem.reason, "detail": problem.detail} for problem in loaded.rejected
+        ]
+        data = {"rows": loaded.rows, "questions": len(loaded.questions), "kinds": kinds}
+        console.print_json(data={**data, "beyond_limit": loaded.beyond_limit, "rejected": rejected})
+        return
+    rows = [("source rows", loaded.rows), ("questions", len(loaded.questions))]
+    rows += [(f"  {kind}", count) for kind, count in sorted(kinds.items())]
+    show_pairs([*rows, ("beyond the limit", loaded.beyond_limit), ("rejected", len(loaded.rejected))])
+    for problem in loaded.rejected[:20]:
+        console.print(f"  row {problem.row}: {problem.reason}:", plain(problem.detail, limit=120))
+    if len(loaded.rejected) > 20:
+        console.print(f"  … {len(loaded.rejected) - 20} more; --json lists all")
+    if loaded.questions:
+        first = loaded.questions[0]
+        console.print(
+            f"\nfirst: {first.id} ({first.kind})", plain(first.text, limit=200), "→", plain(first.gold, limit=60)
+        )
+
+
+def status(room: RoomPath, store: StorePath = None, run: Run = None, json: Json = False) -> None:
+    """Show the funnel: from source rows to kept rationales, with tokens and cost."""
+    from dataclasses import asdict
+
+    from selftaught_builder.cli.display import console, show_frame, show_funnel
+    from selftaught_builder.funnel import count_funnel
+    from selftaught_builder.room import open_room
+
+    opened = open_room(room, store=store, run=run)
+    kept = opened.store()
+    funnel = count_funnel(kept, opened.recipe, opened.run)
+    spending = kept.sql("SELECT * EXCLUDE (run) FROM spending WHERE run = ?", [opened.run])
+    versions = kept.sql(
+        "SELECT version, row_count AS rows, policy, created_at::VARCHAR AS made FROM dataset_versions "
+        "WHERE recipe_name = ? ORDER BY number",
+        [opened.recipe.name],
+    )
+    if json:
+        data = {"funnel": asdict(funnel), "spending": spending.to_dicts(), "versions": versions.to_dicts()}
+        console.print_json(data=data, default=str)
+        return
+    show_funnel(funnel)
+    console.print()
+    show_frame(spending)
+    if versions.height:
+        console.print()
+        show_frame(versions)
+
+
+def sql(
+    room: Annotated[Path, typer.Argument(metavar="ROOM", help="A room, or a store's file.")],
+    query: Annotated[str | None, typer.Argument(help="One SQL query; read from standard input where absent.")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="List tables, views and their columns.")] = False,
+    json: Json = False,
+) -> None:
+    """Ask the store in SQL, read-only. Over a room there are also the views `audited` and `kept`."""
+    from selftaught_builder.store import run_sql
+
+    if schema:
+        query = (
+            "SELECT table_name AS \"table\", string_agg(column_name, ', ' ORDER BY column_index) AS columns "
+            "FROM duckdb_columns() WHERE NOT internal GROUP BY table_name ORDER BY table_name"
+        )
+    if query is None:
+        query = sys.stdin.read()
+    if room.suffix == ".duckdb":
+        from selftaught_builder.store import open_store
+
+        _print_frame(open_store(room).sql(query), json=json, width=2000 if schema else 70)
+        return
+    from selftaught_builder.audit import reading_room
+    from selftaught_builder.room import open_room
+
+    opened = open_room(room)
+    with reading_room(opened.store(), opened.recipe, opened.run) as connection:
+        _print_frame(run_sql(connection, query), json=json, width=2000 if schema else 70)
+
+
+def audit(
+    room: RoomPath,
+    name: Annotated[str | None, typer.Argument(help="One audit's name; all of them where absent.")] = None,
+    store: StorePath = None,
+    run: Run = None,
+    show_sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
+    json: Json = False,
+) -> None:
+    """Look for leaks in the filter: right answers with wrong reasoning, hints that show, luck."""
+    from selftaught_builder.audit import audits, find_audit, run_audit
+    from selftaught_builder.cli.display import console, plain, show_frame
+    from selftaught_builder.room import open_room
+
+    chosen = [find_audit(name)] if name else audits()
+    if show_sql:
+        sys.stdout.write("\n".join(one.sql for one in chosen))
+        return
+    opened = open_room(room, store=store, run=run)
+    kept = opened.store()
+    results = {one.name: run_audit(kept, opened.recipe, opened.run, one) for one in chosen}
+    if json:
+        console.print_json(data={name: frame.to_dicts() for name, frame in results.items()}, default=str)
+        return
+    for one in chosen:
+        frame = results[one.name]
+        console.print(f"\n[bold]{one.name}[/]: ", plain(one.title), f" [cyan]{frame.height} rows[/]", sep="")
+        console.print(plain(one.about), style="dim")
+        if frame.height:
+            show_frame(frame, limit=40 if name else 5)
+
+
+def _print_frame(frame: pl.DataFrame, *, json: bool, width: int) -> None:
+    from selftaught_builder.cli.display import console, show_frame
+
+    if json:
+        console.print_json(data=frame.to_dicts(), default=str)
+    else:
+        show_frame(frame, width=width)

@@ -1,0 +1,35 @@
+"""Commands that serve: serve."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(serve)
+
+
+def serve(
+    model: Annotated[str, typer.Argument(help="smollm2-135m-instruct, a GGUF file, or a Llama checkpoint's folder.")],
+    port: Annotated[int, typer.Option(help="The port on this machine.")] = 8080,
+    slots: Annotated[int | None, typer.Option(help="Requests served at once.")] = None,
+    context: Annotated[int, typer.Option(help="Tokens of context per slot.")] = 2048,
+) -> None:
+    """Serve a model on this machine with OpenAI's routes, until Ctrl-C."""
+    import time
+
+    from selftaught_builder.cli.display import console
+    from selftaught_builder.endpoints.local import LlamaServer, resolve_model
+
+    resolved = resolve_model(model)
+    with LlamaServer(resolved, slots=slots, context=context, port=port) as server:
+        console.print(f"{resolved.name} at {server.base_url}  ({resolved.weights}); Ctrl-C stops it", markup=False)
+        try:
+            while server.alive:
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            return
+    raise typer.Exit(1)

@@ -1,0 +1,210 @@
+"""Any OpenAI-compatible server: SGLang, vLLM, llama.cpp, or an API.
+
+The openai package says how to talk (base URL, key, organisation and project headers from its environment variables); the
+requests themselves go over aiohttp, which costs a tenth of the SDK's CPU per request and lets us bound what comes back.
+Redirects are refused, so that a key is never sent to another place.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+import aiohttp
+import orjson
+
+from selftaught_builder.endpoints.base import Identity, Reply, Request
+from selftaught_builder.endpoints.replies import error_class, parse_completion, read_retry_after
+from selftaught_builder.endpoints.weights import served_weights
+from selftaught_builder.errors import EndpointError
+
+if TYPE_CHECKING:
+    from selftaught_builder.recipe import EndpointSettings, Prices
+
+BODY_LIMIT = 16 * 2**20
+ERROR_TEXT_LIMIT = 2000
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class OpenAIEndpoint:
+    """An OpenAI-compatible server.
+
+    Args:
+        settings: the recipe's `endpoint` section.
+        base_url: overrides the settings' own.
+        slots: requests at once under `concurrency: auto`.
+        weights: the weights' fingerprint where the caller knows it; else the server is asked.
+
+    Raises:
+        EndpointError: no API key for a server that is not on this machine.
+    """
+
+    def __init__(
+        self, settings: EndpointSettings, *, base_url: str | None = None, slots: int = 64, weights: str | None = None
+    ) -> None:
+        self.settings, self.slots, self._weights = settings, slots, weights
+        self.base_url, self._headers, self._key = _client_settings(settings, base_url)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> OpenAIEndpoint:
+        self._session = aiohttp.ClientSession(
+            headers=self._headers,
+            timeout=aiohttp.ClientTimeout(total=self.settings.timeout, connect=30),
+            connector=aiohttp.TCPConnector(limit=0),
+            trust_env=True,
+            json_serialize=lambda value: orjson.dumps(value).decode(),
+        )
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def identify(self) -> Identity:
+        """Check server, key and model, and say who answers.
+
+        Raises:
+            EndpointError: unreachable, key refused, model unknown.
+        """
+        await self._check_model()
+        weights = self._weights or await served_weights(self._get, self.base_url, self.settings.model)
+        return Identity(self.base_url, self.settings.model, weights)
+
+    async def complete(self, request: Request) -> Reply:
+        """Ask for one sample; whatever happens is in the reply."""
+        body: dict[str, Any] = {"model": self.settings.model, **request.parameters, "seed": request.seed}
+        if request.style == "chat":
+            path, body["messages"] = "chat/completions", request.messages
+        else:
+            path, body["prompt"] = "completions", request.messages[0]["content"]
+        started = time.perf_counter()
+        status, headers, raw = await self._post(path, body)
+        reply = self._read(status, headers, raw)
+        reply.latency = time.perf_counter() - started
+        if reply.error_text:
+            reply.error_text = self._scrub(reply.error_text)[:ERROR_TEXT_LIMIT]
+        if reply.error is None and self.settings.prices:
+            reply.cost, reply.price_source = _cost(reply, self.settings.prices), "recipe"
+        return reply
+
+    async def _post(self, path: str, body: dict[str, Any]) -> tuple[int | str, Any, bytes]:
+        """Return status (or an error class), headers and body (or the error's text)."""
+        assert self._session is not None, "enter the endpoint first"  # noqa: S101
+        try:
+            async with self._session.post(
+                f"{self.base_url}/{path}", data=orjson.dumps(body), allow_redirects=False
+            ) as response:
+                raw = await _read_bounded(response)
+                if raw is None:
+                    return "too_large", {}, f"the body is over {BODY_LIMIT} bytes".encode()
+                return response.status, response.headers, raw
+        except TimeoutError:
+            return "timeout", {}, f"no reply within {self.settings.timeout:g} s".encode()
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return "connection", {}, f"{type(error).__name__}: {error}".encode()
+
+    def _read(self, status: int | str, headers: Any, raw: bytes) -> Reply:
+        if isinstance(status, str):
+            return Reply(error=status, error_text=raw.decode("utf-8", "replace"))
+        if status != 200:
+            return Reply(
+                error=error_class(status),
+                error_text=f"HTTP {status}: {raw.decode('utf-8', 'replace')}",
+                retry_after=read_retry_after(headers),
+            )
+        return parse_completion(raw)
+
+    async def _get(self, url: str) -> tuple[int, Any]:
+        """Return status and parsed JSON (None where it is none) of a GET."""
+        assert self._session is not None, "enter the endpoint first"  # noqa: S101
+        async with self._session.get(url, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=30)) as response:
+            raw = await _read_bounded(response)
+            try:
+                return response.status, orjson.loads(raw or b"null")
+            except orjson.JSONDecodeError:
+                return response.status, None
+
+    async def _check_model(self) -> None:
+        """Servers accept any model name in a request, so the name is checked against their list."""
+        place = self.base_url
+        try:
+            status, listing = await self._get(f"{self.base_url}/models")
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            reason = str(error) or type(error).__name__
+            raise EndpointError(
+                f"cannot be reached: {self._scrub(reason)}",
+                place=place,
+                mend="Check endpoint.base_url, and that the server is up.",
+            ) from None
+        if status in (401, 403):
+            raise EndpointError(
+                f"refuses the API key (HTTP {status})",
+                place=place,
+                mend=f"Put a valid key into the environment variable {self.settings.api_key_env}.",
+            )
+        known = _model_ids(listing)
+        if status == 200 and known and self.settings.model not in known:
+            close = difflib.get_close_matches(self.settings.model, known, n=3) or sorted(known)[:5]
+            raise EndpointError(
+                f"does not serve the model `{self.settings.model}`", place=place, mend=f"It serves: {', '.join(close)}."
+            )
+        if status >= 300 and status not in (404, 405):
+            raise EndpointError(f"answers HTTP {status} to /models", place=place, mend="Check endpoint.base_url.")
+
+    def _scrub(self, text: str) -> str:
+        return text.replace(self._key, "[key]") if self._key else text
+
+
+def _client_settings(settings: EndpointSettings, base_url: str | None) -> tuple[str, dict[str, str], str]:
+    """Return base URL, headers and key as the openai client would use them."""
+    import openai
+
+    key = os.environ.get(settings.api_key_env, "").strip()
+    url = base_url or settings.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise EndpointError(f"`{url}` is no http(s) URL", place="endpoint.base_url", mend="Give http://HOST:PORT/v1.")
+    if parts.username or parts.password:
+        raise EndpointError(
+            "the URL holds a credential",
+            place="endpoint.base_url",
+            mend=f"Put the key into {settings.api_key_env} instead.",
+        )
+    if not key and parts.hostname not in LOOPBACK:
+        raise EndpointError(
+            "no API key", place=settings.api_key_env, mend=f"Set the environment variable {settings.api_key_env}."
+        )
+    client = openai.AsyncOpenAI(api_key=key or "none", base_url=url, max_retries=0)
+    headers = {name: value for name, value in client.default_headers.items() if isinstance(value, str)}
+    clean = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), parts.query, ""))
+    return clean, headers, key
+
+
+async def _read_bounded(response: aiohttp.ClientResponse) -> bytes | None:
+    """Return the (decompressed) body, or None where it is larger than the limit."""
+    chunks, size = [], 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > BODY_LIMIT:
+            response.close()
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _model_ids(listing: Any) -> list[str]:
+    rows = listing.get("data") if isinstance(listing, dict) else None
+    return [row["id"] for row in rows or [] if isinstance(row, dict) and isinstance(row.get("id"), str)]
+
+
+def _cost(reply: Reply, prices: Prices) -> float | None:
+    """Dollars for one reply; None where the server did not count its tokens."""
+    if reply.tokens_in is None or reply.tokens_out is None:
+        return None
+    cached = reply.tokens_cached or 0
+    cached_price = prices.input if prices.cached is None else prices.cached
+    fresh = reply.tokens_in - cached
+    return (fresh * prices.input + cached * cached_price + reply.tokens_out * prices.output) / 1e6

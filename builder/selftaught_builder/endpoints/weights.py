@@ -1,0 +1,53 @@
+"""Which weights a server serves, as far as it tells.
+
+A model name and a URL do not identify weights: the next round's checkpoint stands under the same ones. SGLang, llama.cpp
+and vLLM name the files they serve; on this machine those are hashed. What nobody tells is `unknown`, and said so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from selftaught_builder.endpoints.fingerprint import fingerprint_weights
+from selftaught_builder.keys import UNKNOWN_WEIGHTS
+
+Get = Callable[[str], Awaitable[tuple[int, Any]]]
+
+
+async def served_weights(get: Get, base_url: str, model: str) -> str:
+    """Return a fingerprint of the weights behind `base_url`, or `unknown`.
+
+    Args:
+        get: fetches a URL and returns (status, parsed JSON or None).
+        base_url: the OpenAI routes' root.
+        model: the model asked for.
+    """
+    parts = urlsplit(base_url)
+    root = f"{parts.scheme}://{parts.netloc}"
+    sglang = await _ask(get, f"{root}/get_model_info")
+    version = sglang.get("weight_version")
+    if isinstance(version, str) and version not in ("", "default"):
+        return f"weight_version:{sglang.get('model_path')}@{version}"
+    if parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        return UNKNOWN_WEIGHTS
+    llama_cpp = await _ask(get, f"{root}/props")
+    listing = await _ask(get, f"{base_url}/models")
+    rows = listing.get("data") if isinstance(listing.get("data"), list) else []
+    roots = [row.get("root") for row in rows or [] if isinstance(row, dict) and row.get("id") == model]
+    for path in (sglang.get("model_path"), llama_cpp.get("model_path"), *roots):
+        if isinstance(path, str) and path.startswith("/") and Path(path).exists():
+            return fingerprint_weights(Path(path))
+    return UNKNOWN_WEIGHTS
+
+
+async def _ask(get: Get, url: str) -> dict[str, Any]:
+    try:
+        status, body = await get(url)
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+        return {}
+    return body if status == 200 and isinstance(body, dict) else {}

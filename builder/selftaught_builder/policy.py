@@ -1,0 +1,97 @@
+"""Policies: what goes into a dataset, said in SQL over `attempts_wide`.
+
+The user's predicate selects; the rules of this module stand outside it and cannot be argued with: nothing becomes a target of
+imitation without a passing answer verdict, nor truncated, nor where a hint shows.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+
+import duckdb
+
+from selftaught_builder.errors import PolicyError
+from selftaught_builder.recipe import Recipe
+from selftaught_builder.schema import wide_select
+
+HARD_RULES = """error IS NULL
+  AND kind IN ('sampled', 'rationalized')
+  AND finish_reason NOT IN ('length', 'content_filter')
+  AND completion <> ''
+  AND answer = 'pass'
+  AND (NOT hinted OR hint_leak = 'pass')"""
+
+
+def kept_select(keep: str, verifiers: Mapping[str, str]) -> str:
+    """Return the SQL that selects the kept attempts of `attempts_wide`, with the verifiers' versions pinned.
+
+    Args:
+        keep: the policy's predicate.
+        verifiers: name to version of each verifier that the policy may name.
+    """
+    wide = wide_select(sorted(verifiers), verifiers)
+    missing = "" if "hint_leak" in verifiers else ", 'missing' AS hint_leak"
+    # The line break before the bracket ends a trailing comment in the predicate.
+    return f"SELECT * FROM (SELECT *{missing} FROM ({wide}) w) wide\nWHERE (\n{keep}\n)\n  AND {HARD_RULES}"
+
+
+def check_policy(connection: duckdb.DuckDBPyConnection, keep: str, verifiers: Mapping[str, str]) -> None:
+    """Check a policy against the store's columns; nothing of it is run.
+
+    Raises:
+        PolicyError: an SQL error, more than a predicate, or a verifier that the recipe does not run.
+    """
+    query = f"SELECT 1 FROM ({kept_select(keep, verifiers)}) LIMIT 0"
+    try:
+        if len(duckdb.extract_statements(query)) != 1 or not _balanced(keep):
+            raise PolicyError("more than one predicate", place=f"keep: {keep}", mend="Write one SQL condition.")
+        connection.execute(query).fetchall()
+    except duckdb.BinderException as error:
+        raise _unknown_column(str(error), keep, connection, verifiers) from None
+    except duckdb.Error as error:
+        raise PolicyError(
+            str(error).split("\n\n")[0], place=f"keep: {keep}", mend="It must be an SQL condition over `attempts_wide`."
+        ) from None
+
+
+def _balanced(keep: str) -> bool:
+    """Whether the predicate stands by itself, so that it cannot close the bracket it is put into."""
+    try:
+        return len(duckdb.extract_statements(f"SELECT (\n{keep}\n)")) == 1 and _depth_never_negative(keep)
+    except duckdb.Error:
+        return True  # not balanced, or not SQL: the full query's own error says so better
+
+
+def _depth_never_negative(keep: str) -> bool:
+    depth = 0
+    for character in re.sub(r"'(?:[^']|'')*'|--[^\n]*", "", keep):
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            return False
+    return True
+
+
+def _unknown_column(
+    text: str, keep: str, connection: duckdb.DuckDBPyConnection, verifiers: Mapping[str, str]
+) -> PolicyError:
+    named = re.search(r'column "?([^"\s]+)"?', text)
+    if not named:
+        return PolicyError(text.split("\n\n")[0], place=f"keep: {keep}", mend="Mend the condition.")
+    columns = _columns(connection, verifiers)
+    close = difflib.get_close_matches(named[1], columns, n=1)
+    mend = f"Did you mean `{close[0]}`?" if close else f"The recipe runs the verifiers: {', '.join(sorted(verifiers))}."
+    return PolicyError(
+        f"no column or verifier `{named[1]}`", place=f"keep: {keep}", mend=f"{mend} Add it under `verify`?"
+    )
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, verifiers: Mapping[str, str]) -> Sequence[str]:
+    described = connection.execute(f"DESCRIBE {wide_select(sorted(verifiers), verifiers)}").fetchall()
+    return [row[0] for row in described]
+
+
+def policy_of(recipe: Recipe, versions: Mapping[str, str]) -> str:
+    """Return the kept-select of a recipe, its verifiers pinned to `versions`."""
+    return kept_select(recipe.keep, {name: versions[name] for name in recipe.verify})

@@ -1,0 +1,159 @@
+"""Prompts: a question, plain or with its answer as a hint, between few-shot rationales.
+
+A template is a Jinja file with three macros (`system`, `question`, `response`); the hint form belongs to it. The exported
+prompt is the same template rendered without the hint, so a hint cannot travel into training data with the prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Protocol
+
+import jinja2
+from jinja2.sandbox import SandboxedEnvironment
+
+from selftaught_builder.errors import RecipeError
+from selftaught_builder.keys import prompt_hash
+from selftaught_builder.recipe import Prompt as PromptSettings
+from selftaught_builder.recipe import read_yaml
+
+
+class Askable(Protocol):
+    """What a template sees of a question."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def gold(self) -> str: ...
+    @property
+    def choices(self) -> Mapping[str, str]: ...
+
+
+@dataclass(frozen=True)
+class Example:
+    """A few-shot rationale, written by a person."""
+
+    text: str
+    gold: str
+    rationale: str
+    choices: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A rendered prompt.
+
+    Attributes:
+        style: `chat`, or `completion` for one plain text.
+        messages: the turns; for `completion` one user message that holds the text.
+    """
+
+    style: str
+    messages: tuple[dict[str, str], ...]
+
+    @cached_property
+    def hash(self) -> str:
+        """The prompt's identity, 32 hex digits."""
+        return prompt_hash(self.style, self.messages)
+
+
+class Prompter:
+    """Renders a recipe's prompts.
+
+    Args:
+        settings: the recipe's `prompt` section.
+        room: the recipe's folder; the examples and a template of the user's own are found from it.
+
+    Raises:
+        RecipeError: the template or the examples are missing or broken.
+    """
+
+    def __init__(self, settings: PromptSettings, room: Path) -> None:
+        self.settings = settings
+        self._template = _load_template(settings.template, room)
+        examples = load_examples(room / settings.examples) if settings.examples else []
+        self.examples = examples if settings.shots is None else examples[: settings.shots]
+        self._rendered: dict[bool, list[tuple[str, str]]] = {}
+
+    def ask(self, question: Askable, *, hint: bool = False, examples: bool = True) -> Prompt:
+        """Render the prompt for one question.
+
+        Args:
+            question: what to ask.
+            hint: show the answer, here and in the few-shot examples, in the template's hint form.
+            examples: put the few-shot rationales before it.
+        """
+        shots = self._shots(hint) if examples else []
+        asked = self._call("question", question, hint)
+        system = self.settings.system if self.settings.system is not None else self._call("system")
+        if self.settings.style == "completion":
+            blocks = [system, *(f"Q: {q}\nA: {a}" for q, a in shots), f"Q: {asked}\nA:"]
+            return Prompt("completion", ({"role": "user", "content": "\n\n".join(filter(None, blocks))},))
+        turns = [{"role": "system", "content": system}] if system else []
+        for q, a in shots:
+            turns += [{"role": "user", "content": q}, {"role": "assistant", "content": a}]
+        return Prompt("chat", (*turns, {"role": "user", "content": asked}))
+
+    def _shots(self, hint: bool) -> list[tuple[str, str]]:
+        if hint not in self._rendered:
+            self._rendered[hint] = [
+                (self._call("question", shot, hint), self._call("response", shot.rationale, shot))
+                for shot in self.examples
+            ]
+        return self._rendered[hint]
+
+    def _call(self, macro: str, *arguments: Any) -> str:
+        try:
+            return str(getattr(self._template, macro)(*arguments)).strip()
+        except (jinja2.TemplateError, AttributeError, KeyError, TypeError) as error:
+            raise RecipeError(
+                f"the template's macro `{macro}` failed: {error}",
+                place=self.settings.template,
+                mend="A template defines system(), question(q, hint) and response(rationale, q).",
+            ) from None
+
+
+def load_examples(path: Path) -> list[Example]:
+    """Read few-shot rationales from a YAML list of {question, rationale, answer, choices?}.
+
+    Raises:
+        RecipeError: missing file, or an entry without one of its keys.
+    """
+    data, lines = read_yaml(path)
+    if not isinstance(data, Sequence) or isinstance(data, str) or not data:
+        raise RecipeError("few-shot examples are a list", place=path, mend="Give a YAML list, or `examples: null`.")
+    examples = []
+    for index, entry in enumerate(data):
+        place = f"{path}:{lines.get((index,), 1)}"
+        if not isinstance(entry, Mapping) or not {"question", "rationale", "answer"} <= set(entry):
+            raise RecipeError("an example lacks a key", place=place, mend="Give question, rationale and answer.")
+        choices = {str(letter): str(text) for letter, text in (entry.get("choices") or {}).items()}
+        gold = str(entry["answer"])
+        if choices and gold not in choices:
+            raise RecipeError(
+                f"the answer {gold!r} is none of the choices", place=place, mend="Give a choice's letter."
+            )
+        examples.append(Example(str(entry["question"]), gold, str(entry["rationale"]).strip(), choices))
+    return examples
+
+
+def _load_template(name: str, room: Path) -> jinja2.environment.TemplateModule:
+    own = room / name
+    shipped = files("selftaught_builder") / "templates" / f"{name}.jinja"
+    if own.is_file():
+        text = own.read_text(encoding="utf-8")
+    elif "/" not in name and shipped.is_file():
+        text = shipped.read_text(encoding="utf-8")
+    else:
+        raise RecipeError(f"no template `{name}`", place=own, mend="Use star-cot, or the path of a Jinja file.")
+    environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=False)
+    try:
+        return environment.from_string(text).make_module()
+    except jinja2.TemplateSyntaxError as error:
+        raise RecipeError(
+            f"not a Jinja template: {error.message}", place=f"{own}:{error.lineno}", mend="Mend this line."
+        ) from None

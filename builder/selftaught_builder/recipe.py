@@ -1,0 +1,277 @@
+"""The recipe: one YAML file says how a dataset is built.
+
+A recipe lives in a room, `datasets/<name>/recipe.yaml`. Unknown keys are refused with a suggestion; every default is
+visible with `selftaught recipe show`; `selftaught recipe schema` prints the JSON Schema for editors.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from selftaught_builder.errors import RecipeError
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Count = Annotated[int, Field(ge=1)]
+Column = str | list[str]
+"""A field of the source's rows; of several, the first that a row has."""
+
+
+class Section(BaseModel):
+    """A part of the recipe: immutable, and with no keys but its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Questions(Section):
+    """Where the questions come from and how a row becomes a question."""
+
+    source: str | None = None
+    """A file (.jsonl, .csv, .parquet), a folder that Hugging Face `datasets` reads, `hf://OWNER/NAME[/CONFIG][@REVISION]`,
+    or `gym://TASK?seed=1&size=500` (reasoning-gym). Relative paths start at the recipe's folder."""
+    query: str | None = None
+    """An SQL query run by DuckDB instead of a source; with `source: FILE.duckdb` it runs over that database."""
+    question: Column = "question"
+    """The field that holds the question, or a template over the row's fields: "{{ Body }} {{ Question }}"."""
+    answer: Column = "answer"
+    """The field that holds the known answer, with filters: `answer|after:####` takes what follows the last `####`."""
+    choices: Column | None = None
+    """The field that holds the choices: {"A": "bank", ...}, ["bank", ...] or {"label": [...], "text": [...]}."""
+    id: Column | None = None
+    """The field that names a question; without it the row number does."""
+    kind: Literal["auto", "number", "letter", "yesno", "text"] = "auto"
+    """How answers compare. `auto`: letter where there are choices, else number, yesno or text by the answer itself."""
+    split: str | None = None
+    """The split to read of a Hugging Face dataset."""
+    limit: Count | None = None
+    """Use at most this many questions, after shuffling."""
+    shuffle: int | None = None
+    """Seed to shuffle with before the limit; without it the source's order stands."""
+    licence: str | None = None
+    """The source's licence, for the dataset card (an SPDX id in lower case, as the hub writes it)."""
+
+
+class Prompt(Section):
+    """How a question is put to the model."""
+
+    template: str = "star-cot"
+    """A shipped template's name, or a path to a Jinja file of your own."""
+    examples: str | None = "examples.yaml"
+    """The few-shot rationales, a file in the room; null for none."""
+    shots: Annotated[int, Field(ge=0)] | None = None
+    """Use only the first so many examples."""
+    style: Literal["chat", "completion"] = "chat"
+    """`chat` sends messages; `completion` sends one plain prompt, for base models."""
+    system: str | None = None
+    """A system message, replacing the template's own."""
+
+
+class Prices(Section):
+    """What the endpoint charges, in US dollars per million tokens."""
+
+    input: Annotated[float, Field(ge=0)]
+    output: Annotated[float, Field(ge=0)]
+    cached: Annotated[float, Field(ge=0)] | None = None
+    """Price of cached prompt tokens; the input price where absent."""
+
+
+class EndpointSettings(Section):
+    """Which model answers, and where."""
+
+    kind: Literal["local", "openai", "litellm"] = "local"
+    """`local`: a model served on this machine by us; `openai`: any OpenAI-compatible server; `litellm`: any provider
+    litellm knows."""
+    model: str = "smollm2-135m-instruct"
+    """The model's id; for `local` also a GGUF file or a folder with a Llama-family checkpoint."""
+    base_url: str | None = None
+    """For `openai`: the server, such as http://127.0.0.1:30000/v1. OPENAI_BASE_URL and then OpenAI's own where absent."""
+    api_key_env: str = "OPENAI_API_KEY"
+    """The environment variable that holds the API key. The key itself never stands in a recipe."""
+    timeout: Annotated[float, Field(gt=0)] = 600.0
+    """Seconds one request may take."""
+    retries: Annotated[int, Field(ge=0, le=20)] = 5
+    """Tries after the first for rate limits, server errors, timeouts and broken connections."""
+    prices: Prices | None = None
+    slots: Count | None = None
+    """For `local`: requests served at once; 8 for a model of 100 M parameters and more, 32 for a tiny one, where absent."""
+    context: Count = 2048
+    """For `local`: tokens of context per slot."""
+    extra_body: dict[str, Any] = {}
+    """Further keys for each request's body, such as {"top_k": 20}; they are part of the attempt's key."""
+
+
+class Sample(Section):
+    """How rationales are sampled."""
+
+    k: Count = 4
+    """Samples per question."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_tokens: Count = 512
+    stop: list[str] = []
+    concurrency: Count | Literal["auto"] = "auto"
+    """Requests in flight at once; `auto` asks the endpoint."""
+
+
+class Rationalize(Section):
+    """Asking again with the answer as a hint, where no sample was kept."""
+
+    k: Annotated[int, Field(ge=0)] = 1
+    """Hinted samples per failed question; 0 turns rationalization off."""
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """The sampling temperature where absent."""
+
+
+class Export(Section):
+    """What a dataset version holds."""
+
+    per_question: Count | None = 4
+    """Keep at most this many rationales per question (ReST-EM keeps at most 10), sampled before rationalized."""
+    examples: bool = False
+    """Put the few-shot examples into the exported prompt."""
+    reasoning: Literal["think_tags", "drop"] = "think_tags"
+    """Reasoning content goes before the completion in <think> tags, or is dropped."""
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the questions whose rows go to a `validation` split, chosen by the question's hash."""
+    licence: str | None = None
+    """The dataset's licence for the card; the questions' licence where absent."""
+
+
+class Recipe(Section):
+    """How one dataset is built, from questions to versions."""
+
+    name: Name
+    description: str = ""
+    questions: Questions
+    prompt: Prompt = Prompt()
+    endpoint: EndpointSettings = EndpointSettings()
+    sample: Sample = Sample()
+    rationalize: Rationalize = Rationalize()
+    verify: Annotated[list[str], Field(min_length=1)] = ["answer", "equations", "hint_leak"]
+    """The verifiers to run."""
+    keep: str = "answer = 'pass' and hint_leak <> 'fail' and equations <> 'fail'"
+    """The policy: an SQL predicate over `attempts_wide`."""
+    export: Export = Export()
+    store: str = "store.duckdb"
+    """The store's file, from the recipe's folder."""
+
+    @field_validator("verify")
+    @classmethod
+    def _answer_is_always_verified(cls, names: list[str]) -> list[str]:
+        if "answer" not in names:
+            raise ValueError("must list `answer`: nothing becomes training data without a passing answer verdict")
+        return names
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> Recipe:
+        if not (self.questions.source or self.questions.query):
+            raise ValueError("questions: give `source` or `query`")
+        return self
+
+    @property
+    def hash(self) -> str:
+        """First 16 hex digits of the SHA-256 over the recipe with every default filled in."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def find_recipe(room: Path) -> Path:
+    """Return the recipe file that `room` (a room's folder, or the file itself) names.
+
+    Raises:
+        RecipeError: there is none.
+    """
+    path = room / "recipe.yaml" if room.is_dir() else room
+    if not path.is_file():
+        raise RecipeError("no recipe here", place=path, mend="Name a room's folder or its recipe.yaml.")
+    return path
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises:
+        RecipeError: the file is missing, no YAML, or not a recipe; the message names line and key.
+    """
+    path = find_recipe(path)
+    data, lines = read_yaml(path)
+    if not isinstance(data, dict):
+        raise RecipeError("a recipe is a mapping of keys", place=path, mend="Start from `selftaught init`.")
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        raise _explain(error, path, lines) from None
+
+
+def read_yaml(path: Path) -> tuple[Any, dict[tuple[str | int, ...], int]]:
+    """Read a YAML file; return its data, and for each key's path the line it stands on.
+
+    Raises:
+        RecipeError: not readable, not UTF-8, or no YAML.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=yaml.CSafeLoader)
+        data = yaml.safe_load(text)
+    except FileNotFoundError:
+        raise RecipeError("no such file", place=path, mend="Check the name.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"cannot be read: {error}", place=path, mend="It must be a UTF-8 text file.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark else path
+        problem = getattr(error, "problem", None) or str(error)
+        raise RecipeError(f"not valid YAML: {problem}", place=place, mend="Mend the syntax on this line.") from None
+    lines: dict[tuple[str | int, ...], int] = {}
+    if node is not None:
+        _index_lines(node, (), lines)
+    return data, lines
+
+
+def _index_lines(node: yaml.Node, at: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]) -> None:
+    lines.setdefault(at, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*at, key.value)
+            lines[here] = key.start_mark.line + 1
+            _index_lines(value, here, lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _index_lines(value, (*at, index), lines)
+
+
+def _explain(error: ValidationError, path: Path, lines: dict[tuple[str | int, ...], int]) -> RecipeError:
+    """Turn pydantic's first complaint into file, line, key and mend."""
+    first = error.errors()[0]
+    at = first["loc"]
+    known = at
+    while known and known not in lines:
+        known = known[:-1]
+    place = f"{path}:{lines.get(known, 1)}"
+    key = ".".join(str(part) for part in at if part in dict.fromkeys(at)) or "recipe"
+    if first["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(str(at[-1]), _keys_at(at[:-1]), n=1)
+        mend = f"Did you mean `{close[0]}`?" if close else f"Known keys: {', '.join(_keys_at(at[:-1]))}."
+        return RecipeError(f"unknown key `{key}`", place=place, mend=mend)
+    if first["type"] == "missing":
+        return RecipeError(f"`{key}` is missing", place=place, mend=f"Add `{key}`.")
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    given = first.get("input")
+    shown = f" (got {given!r})" if isinstance(given, str | int | float | bool | list) and at else ""
+    return RecipeError(
+        f"`{key}`: {message}{shown}"[:400], place=place, mend="`selftaught recipe schema` lists what each key takes."
+    )
+
+
+def _keys_at(at: tuple[str | int, ...]) -> list[str]:
+    model: Any = Recipe
+    for part in at:
+        model = model.model_fields[part].annotation
+    return list(model.model_fields)

@@ -1,0 +1,66 @@
+"""A room: the folder of one dataset, with its recipe, its few-shot rationales, its store and its built versions."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from selftaught_builder.errors import RecipeError
+from selftaught_builder.journal import Fsync
+from selftaught_builder.prompts import Prompter
+from selftaught_builder.recipe import Recipe, find_recipe, load_recipe
+from selftaught_builder.sources import override_source
+from selftaught_builder.store import Store, open_store
+
+
+@dataclass(frozen=True)
+class Room:
+    """A recipe and where it stands.
+
+    Attributes:
+        folder: the room's folder; every relative path in the recipe starts here.
+        recipe: the recipe, with the command line's overrides.
+        store_path: the store's file.
+        run: the run's name; running again under the same name continues it.
+        fsync: the journal's policy.
+    """
+
+    folder: Path
+    recipe: Recipe
+    store_path: Path
+    run: str
+    fsync: Fsync = "group"
+
+    @cached_property
+    def prompter(self) -> Prompter:
+        """The renderer of this room's prompts."""
+        return Prompter(self.recipe.prompt, self.folder)
+
+    def store(self, *, create: bool = False) -> Store:
+        """Open the room's store."""
+        return open_store(self.store_path, create=create, fsync=self.fsync)
+
+
+def open_room(path: Path, *, questions: str | None = None, store: Path | None = None, run: str | None = None) -> Room:
+    """Open a room.
+
+    Args:
+        path: the room's folder or its recipe file.
+        questions: read the questions from here instead of the recipe's source (from the working directory).
+        store: keep the attempts here instead of in the recipe's store.
+        run: the run's name, the recipe's name where absent.
+
+    Raises:
+        RecipeError: no recipe there, or a wrong one.
+    """
+    file = find_recipe(path)
+    recipe = load_recipe(file)
+    if questions:
+        recipe = recipe.model_copy(update={"questions": override_source(recipe.questions, questions)})
+    fsync = os.environ.get("SELFTAUGHT_FSYNC", "group")
+    if fsync not in ("always", "group", "never"):
+        raise RecipeError(f"`{fsync}` is no fsync policy", place="SELFTAUGHT_FSYNC", mend="Use always, group or never.")
+    folder = file.parent
+    return Room(folder, recipe, store or folder / recipe.store, run or recipe.name, fsync)

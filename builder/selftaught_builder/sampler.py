@@ -1,0 +1,297 @@
+"""Sampling: put prompts to an endpoint, and journal every reply the moment it arrives.
+
+Workers pull tasks out of one lazy plan, so no more than `concurrency` are ever in memory, and a slow store or endpoint holds
+the plan back by itself. A thread commits the journal to the tables about once a second; the requests never wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from selftaught_builder.endpoints.base import ERRORS, Endpoint, Identity, Reply, Request
+from selftaught_builder.errors import SelftaughtError, StoreBusyError
+from selftaught_builder.keys import attempt_id, seed_of
+from selftaught_builder.prompts import Prompt
+from selftaught_builder.questions import Question
+from selftaught_builder.store import Store
+
+COMMIT_EVERY = 1.0
+# A commit may take this share of the time: the rest belongs to readers.
+COMMIT_SHARE = 0.2
+COMMIT_PATIENCE = 0.5
+FIRST_WAIT, LONGEST_WAIT, LONGEST_RETRY_AFTER = 0.5, 30.0, 300.0
+# Attempts that fail for good one after another, with no success between, before the endpoint counts as gone.
+GONE_AFTER = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One sample to get.
+
+    Attributes:
+        question: the question it answers.
+        prompt: the rendered prompt.
+        kind: `sampled` or `rationalized`.
+        sample_index: 0 for the question's first.
+        key: the attempt key.
+        tries: tries of this key that earlier runs have stored.
+        parent: the failed attempt that a rationalization answers.
+    """
+
+    question: Question
+    prompt: Prompt
+    kind: str
+    sample_index: int
+    key: str
+    tries: int = 0
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What all attempts of a stage have in common."""
+
+    run: str
+    round_number: int
+    identity: Identity
+    parameters: Mapping[str, Any]
+    retries: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a stage has done so far; the progress display reads it."""
+
+    requests: int = 0
+    completions: int = 0
+    failed: int = 0
+    truncated: int = 0
+    retries: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float | None = None
+    in_flight: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+
+Listener = Callable[[Task, Reply], None]
+
+
+class Sampler:
+    """Works through a plan of tasks.
+
+    Args:
+        store: where attempts go; the caller holds its writer lock.
+        endpoint: entered already.
+        context: what the attempts have in common.
+        concurrency: requests in flight at once.
+        listener: called with each task and its last reply.
+    """
+
+    def __init__(
+        self, store: Store, endpoint: Endpoint, context: Context, concurrency: int, listener: Listener | None = None
+    ) -> None:
+        self.store, self.endpoint, self.context = store, endpoint, context
+        self.concurrency, self.listener = concurrency, listener
+        self.tally = Tally()
+        self.interrupted = False
+        self._stopping = asyncio.Event()
+        self._workers: list[asyncio.Task[None]] = []
+        self._failed_in_a_row = 0
+        self._failure: SelftaughtError | None = None
+        self._parameters = orjson.dumps(context.parameters, option=orjson.OPT_SORT_KEYS).decode()
+        self._journalled_prompts: set[str] = set()
+
+    def interrupt(self) -> None:
+        """Ask for nothing more; requests in flight are waited for and kept."""
+        self.interrupted = True
+        self._stopping.set()
+
+    def abandon(self) -> None:
+        """Do not even wait for the requests in flight."""
+        for worker in self._workers:
+            worker.cancel()
+
+    async def run(self, plan: Iterable[Task]) -> Tally:
+        """Get every task of the plan that the endpoint gives.
+
+        Raises:
+            SelftaughtError: the endpoint is gone, or the journal cannot be written; everything so far is kept.
+        """
+        tasks = iter(plan)
+        committer = _Committer(self.store)
+        committer.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._workers = [group.create_task(self._work(tasks)) for _ in range(self.concurrency)]
+        except* SelftaughtError as errors:
+            self._failure = self._failure or _first(errors)
+        finally:
+            await asyncio.to_thread(committer.finish)
+        if self._failure:
+            raise self._failure
+        return self.tally
+
+    async def _work(self, tasks: Iterator[Task]) -> None:
+        for task in tasks:
+            if self._stopping.is_set():
+                return
+            self.tally.in_flight += 1
+            try:
+                reply = await self._attempt(task)
+            finally:
+                self.tally.in_flight -= 1
+            self._notice_gone_endpoint(reply)
+            if self.listener:
+                self.listener(task, reply)
+
+    async def _attempt(self, task: Task) -> Reply:
+        """Try a task until it succeeds or trying again cannot help; every try is journalled."""
+        request = Request(task.prompt.messages, task.prompt.style, self.context.parameters, seed_of(task.key))
+        self._journal_prompt(task.prompt)
+        for number in range(1, self.context.retries + 2):
+            reply = await self.endpoint.complete(request)
+            self.store.journal.append(self._record(task, reply, task.tries + number))
+            self._count(reply, number)
+            if reply.error is None or not ERRORS[reply.error] or number > self.context.retries:
+                break
+            if await self._stopped_within(_wait(number, reply.retry_after)):
+                break
+        return reply
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def _journal_prompt(self, prompt: Prompt) -> None:
+        """Prompts are stored once per hash; the samples of one question follow each other, so the last few suffice."""
+        if prompt.hash in self._journalled_prompts:
+            return
+        if len(self._journalled_prompts) > 4 * self.concurrency:
+            self._journalled_prompts.clear()
+        self._journalled_prompts.add(prompt.hash)
+        messages = orjson.dumps(prompt.messages).decode()
+        self.store.journal.append(
+            {"table": "prompts", "hash": prompt.hash, "style": prompt.style, "messages": messages}
+        )
+
+    def _record(self, task: Task, reply: Reply, number: int) -> dict[str, Any]:
+        identity = self.context.identity
+        return {
+            "table": "attempts",
+            "id": attempt_id(task.key, number),
+            "key": task.key,
+            "try": number,
+            "run": self.context.run,
+            "round": self.context.round_number,
+            "question": task.question.hash,
+            "kind": task.kind,
+            "sample_index": task.sample_index,
+            "parent": task.parent,
+            "prompt": task.prompt.hash,
+            "completion": reply.completion,
+            "reasoning": reply.reasoning,
+            "finish_reason": reply.finish_reason,
+            "endpoint": identity.endpoint,
+            "model": identity.model,
+            "model_replied": reply.model,
+            "weights": identity.weights,
+            "parameters": self._parameters,
+            "seed": seed_of(task.key),
+            "seed_honoured": identity.honours.get("seed"),
+            "tokens_in": reply.tokens_in,
+            "tokens_out": reply.tokens_out,
+            "tokens_cached": reply.tokens_cached,
+            "cost": reply.cost,
+            "price_source": reply.price_source,
+            "latency": reply.latency,
+            "error": reply.error,
+            "error_text": reply.error_text,
+            "provider": orjson.dumps(reply.provider).decode(),
+            "created_at": datetime.now(UTC).isoformat(),
+        }
+
+    def _count(self, reply: Reply, number: int) -> None:
+        tally = self.tally
+        tally.requests += 1
+        tally.retries += number > 1
+        tally.completions += reply.error is None
+        tally.truncated += reply.finish_reason == "length"
+        tally.tokens_in += reply.tokens_in or 0
+        tally.tokens_out += reply.tokens_out or 0
+        if reply.cost is not None:
+            tally.cost = (tally.cost or 0.0) + reply.cost
+
+    def _notice_gone_endpoint(self, reply: Reply) -> None:
+        if reply.error is None:
+            self._failed_in_a_row = 0
+            return
+        self.tally.failed += 1
+        self._failed_in_a_row += 1
+        if self._stopping.is_set() or (reply.error != "auth" and self._failed_in_a_row < GONE_AFTER):
+            return
+        self._stopping.set()
+        self._failure = SelftaughtError(
+            f"{self.context.identity.endpoint}: the endpoint gives no completions any more ({reply.error}): "
+            f"{(reply.error_text or '')[:300]}\n  Everything that arrived is kept. Mend the endpoint, then run the same command again."
+        )
+
+
+class _Committer(threading.Thread):
+    """Moves the journal into the tables, in the background. A reader that holds the file open only delays it."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(name="committer", daemon=True)
+        self.store = store
+        self._done = threading.Event()
+        self._error: Exception | None = None
+
+    def run(self) -> None:
+        """Commit until told to finish."""
+        pause = COMMIT_EVERY
+        while not self._done.wait(pause):
+            started = time.monotonic()
+            try:
+                self.store.commit_journal(patience=COMMIT_PATIENCE)
+            except StoreBusyError:
+                continue
+            except SelftaughtError as error:
+                self._error = error  # the disk is full, say; the journal's own error stops the run when it cannot go on
+                return
+            pause = min(max(COMMIT_EVERY, (time.monotonic() - started) / COMMIT_SHARE), 4.0)
+
+    def finish(self) -> None:
+        """Stop, and commit what is left; raises what a commit raised."""
+        self._done.set()
+        self.join()
+        if self._error:
+            raise self._error
+        self.store.commit_journal()
+
+
+def _first(group: BaseExceptionGroup) -> SelftaughtError:
+    """Return the first error in a group of them."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, SelftaughtError)  # noqa: S101 (the except* clause matched it)
+    return error
+
+
+def _wait(number: int, retry_after: float | None) -> float:
+    """Seconds before the next try: what the server asked for, else exponential with full jitter."""
+    if retry_after is not None:
+        return min(retry_after, LONGEST_RETRY_AFTER) + random.uniform(0, 0.25)  # noqa: S311
+    return random.uniform(0.1, min(LONGEST_WAIT, FIRST_WAIT * 2**number))  # noqa: S311

@@ -1,0 +1,127 @@
+"""The store's schema: numbered migrations, and the views over the tables.
+
+Migrations are the SQL files in `migrations/`, applied in order, each in one transaction with the record of it. The views
+are made anew after each migration and whenever a verifier appears: `attempts_wide` has one column a verifier.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+import duckdb
+
+from selftaught_builder.errors import StoreError
+
+# DuckDB 1.x command lines and viewers can open a store of this storage version.
+STORAGE_VERSION = "v1.0.0"
+
+
+def migrations() -> dict[int, str]:
+    """Return each migration's SQL by its number, in order."""
+    folder = files("selftaught_builder") / "migrations"
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return {int(name[:4]): (folder / name).read_text(encoding="utf-8") for name in names}
+
+
+def schema_number(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the number of the newest migration applied, 0 for an empty database."""
+    found = connection.execute(
+        "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'migrations' AND database_name = current_database()"
+    ).fetchone()
+    if not found or not found[0]:
+        return 0
+    row = connection.execute("SELECT max(number) FROM migrations").fetchone()
+    return row[0] or 0 if row else 0
+
+
+def migrate(connection: duckdb.DuckDBPyConnection, place: object) -> None:
+    """Bring a database to the newest schema.
+
+    Args:
+        connection: open for writing.
+        place: the store's path, for the error.
+
+    Raises:
+        StoreError: the database is of a newer schema than this code knows.
+    """
+    known = migrations()
+    present = schema_number(connection)
+    check_schema(present, place)
+    for number, sql in known.items():
+        if number <= present:
+            continue
+        connection.execute("BEGIN")
+        connection.execute("CREATE TABLE IF NOT EXISTS migrations (number INTEGER, applied_at TIMESTAMPTZ)")
+        connection.execute(sql)
+        connection.execute("INSERT INTO migrations VALUES (?, now())", [number])
+        create_views(connection)
+        connection.execute("COMMIT")
+
+
+def check_schema(present: int, place: object) -> None:
+    """Raise StoreError where the schema is newer than this code."""
+    newest = max(migrations())
+    if present > newest:
+        raise StoreError(
+            f"this store has schema {present}; this selftaught knows schemas up to {newest}",
+            place=place,
+            mend="Upgrade selftaught: `pip install -U selftaught`.",
+        )
+
+
+# `attempts_wide` without its verifier columns. `{columns}` and `{joins}` are made of verifier names, which are identifiers.
+_WIDE = """\
+SELECT
+    a.*,
+    a.kind = 'rationalized' AS hinted,
+    a.finish_reason = 'length' AS truncated,
+    q.id AS question_id, q.question AS question_text, q.gold, q.answer_kind, q.choices, q.source, q.split{columns}
+FROM attempts a
+JOIN questions q ON q.hash = a.question{joins}"""
+
+_SPENDING = """
+CREATE OR REPLACE VIEW spending AS
+SELECT run, round, kind, model,
+       count(*) AS attempts,
+       count(*) FILTER (error IS NULL) AS completions,
+       count(*) FILTER (finish_reason = 'length') AS truncated,
+       sum(tokens_in) AS tokens_in, sum(tokens_out) AS tokens_out, sum(tokens_cached) AS tokens_cached,
+       sum(cost) AS cost, sum(latency) AS request_seconds
+FROM attempts GROUP BY ALL ORDER BY ALL
+"""
+
+
+def create_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the views anew for the verifiers that the store knows."""
+    names = [name for (name,) in connection.execute("SELECT name FROM verifiers ORDER BY name").fetchall()]
+    connection.execute(f"CREATE OR REPLACE VIEW attempts_wide AS {wide_select(names)}")
+    connection.execute(_SPENDING)
+
+
+def wide_select(verifiers: list[str], pinned: dict[str, str] | None = None) -> str:
+    """Return the query behind `attempts_wide`.
+
+    Args:
+        verifiers: the verifiers to show, each a column holding pass, fail, unscorable or missing; never NULL, so that
+            `<>` drops no row silently.
+        pinned: versions to show instead of the current ones.
+
+    Raises:
+        ValueError: a name is no plain identifier.
+    """
+    columns, joins = [], []
+    for name in verifiers:
+        if not re.fullmatch(r"[a-z_][a-z0-9_]*", name):
+            raise ValueError(f"{name!r} is no verifier name")
+        columns.append(f",\n    coalesce(v_{name}.outcome, 'missing') AS {name}")
+        version = f"(SELECT version FROM verifiers WHERE name = '{name}')"
+        if pinned and name in pinned:
+            version = "'" + pinned[name].replace("'", "''") + "'"
+        joins.append(
+            f"\nLEFT JOIN verdicts v_{name} ON v_{name}.attempt = a.id AND v_{name}.verifier = '{name}'"
+            f" AND v_{name}.version = {version}"
+        )
+    if "answer" in verifiers:
+        columns.append(",\n    v_answer.answer AS extracted")
+    return _WIDE.format(columns="".join(columns), joins="".join(joins))

@@ -1,0 +1,33 @@
+"""Selection: which of the kept attempts become rows of a dataset."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from selftaught_builder.policy import policy_of
+from selftaught_builder.recipe import Recipe
+from selftaught_builder.store import Store
+from selftaught_builder.verification import current_versions
+
+
+def select_rows(store: Store, recipe: Recipe, run: str) -> pl.DataFrame:
+    """Return the rows to export: kept by the policy, exact duplicates within a question once, at most n per question."""
+    kept = policy_of(recipe, current_versions(recipe.verify))
+    limit = recipe.export.per_question or 2**31
+    verdicts = ", ".join(f"k.{name} AS verdict_{name}" for name in recipe.verify)
+    query = f"""
+        WITH kept AS ({kept}),
+        once AS (
+            SELECT *, row_number() OVER (
+                PARTITION BY question, trim(completion), reasoning ORDER BY hinted, round DESC, sample_index, key
+            ) AS copy FROM kept
+        ),
+        ranked AS (
+            SELECT *, row_number() OVER (PARTITION BY question ORDER BY hinted, round DESC, sample_index, key) AS place
+            FROM once WHERE copy = 1
+        )
+        SELECT r.position, k.question, k.question_id, k.question_text, k.gold, k.choices, k.completion, k.reasoning,
+               k.kind, k.round, k.id AS attempt, k.model, k.weights, k.tokens_out, {verdicts}
+        FROM ranked k JOIN run_questions r ON r.question = k.question AND r.run = ?
+        WHERE place <= ? ORDER BY r.position, place"""
+    return store.sql(query, [run, limit])

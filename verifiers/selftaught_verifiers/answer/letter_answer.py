@@ -1,0 +1,123 @@
+"""Reading the letter of the choice that a final answer names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from selftaught_verifiers.answer.extract import Final
+from selftaught_verifiers.answer.plain import text_form, trim, without_latex
+from selftaught_verifiers.answer.reading import AMBIGUOUS, NO_ANSWER, SENTENCE_END, Reading, sentence
+
+_LONE = re.compile(r"\(?([A-Za-z])\s?[.):]?")
+_OPENS = re.compile(r"\(([A-Za-z])\)|([A-Z])(?=[.):,](?:\s|$)|\s?$|\s)")
+_NAMED = re.compile(r"\b(?:option|choice|answer|letter)[\s_:]{0,2}\(?([A-Z])\b(?!')", re.IGNORECASE)
+_IN_BRACKETS = re.compile(r"\(([A-Za-z])\)")
+_STANDING = re.compile(r"(?<![\w'(-])([A-Z])(?![\w'-])")
+_EITHER = re.compile(r"^\(?([A-Z])\)?\s{0,2}(?:or|and|/|,|&)\s{0,2}\(?([A-Z])\)?(?![\w'])")
+_NEGATED = re.compile(
+    r"\b(?:not|non|isn't|neither|nor|rather than|instead of|than)\s{1,2}(?:option |choice )?\(?[A-Z]\b\)?",
+    re.IGNORECASE,
+)
+
+
+def read_letter(final: Final, choices: Mapping[str, str]) -> Reading:
+    """Read the letter of the choice that a final answer names, by letter or by the choice's text."""
+    text = trim(without_latex(final.text.replace("**", "")))
+    first = trim(sentence(text) if final.strict or _OPENS.match(text) else _last_sentence(text))
+    for reader in (
+        _lone_letter,
+        _either,
+        _by_text,
+        _opening_letter,
+        _named_letter,
+        _bracketed_letter,
+        _standing_letter,
+    ):
+        for part in dict.fromkeys((text, first) if reader is _by_text else (first or text,)):
+            found = reader(part, choices)
+            if found is not None:
+                return found
+    return _named_letter(text, choices) or _bracketed_letter(text, choices) or NO_ANSWER
+
+
+def _last_sentence(text: str) -> str:
+    ends = [match.end() for match in SENTENCE_END.finditer(text) if match.end() < len(text)]
+    return text[ends[-1] :] if ends else text
+
+
+def _known(letters: set[str], choices: Mapping[str, str]) -> Reading | None:
+    if not letters:
+        return None
+    if len(letters) > 1:
+        return AMBIGUOUS
+    letter = letters.pop()
+    return Reading(letter) if not choices or letter in choices else NO_ANSWER
+
+
+def _lone_letter(text: str, choices: Mapping[str, str]) -> Reading | None:
+    match = _LONE.fullmatch(text)
+    return _known({match[1].upper()}, choices) if match else None
+
+
+def _either(text: str, choices: Mapping[str, str]) -> Reading | None:
+    match = _EITHER.match(text)
+    return AMBIGUOUS if match and match[1] != match[2] else None
+
+
+def _by_text(text: str, choices: Mapping[str, str]) -> Reading | None:
+    form = text_form(text)
+    return _known({letter for letter, choice in choices.items() if form and text_form(choice) == form}, choices)
+
+
+def _opening_letter(text: str, choices: Mapping[str, str]) -> Reading | None:
+    """`(B) bank`, `B) bank`, `B. bank`, `B because ...`; "A person would ..." opens with an article, not a letter."""
+    match = _OPENS.match(text)
+    if not match:
+        return None
+    letter, rest = (match[1] or match[2]).upper(), text[match.end() :]
+    if match[2] in ("A", "I") and _is_word(rest, choices.get(letter, "")):
+        return None
+    named = _by_text(rest.strip(" .):-,"), choices)
+    if named is not None and named.answer != letter:
+        return AMBIGUOUS
+    return _known({letter}, choices)
+
+
+_AFTER_LETTER = re.compile(r"\s?(?:$|[.):,]|\s(?:because|since|as|is|and|for|non|not)\b)")
+
+
+def _is_word(rest: str, choice: str) -> bool:
+    """Whether the "A" or "I" before `rest` is a word of a sentence."""
+    if _AFTER_LETTER.match(rest):
+        return False
+    stripped = rest.strip()
+    return not stripped[:1].isupper() and text_form(stripped) != text_form(choice)
+
+
+def _named_letter(text: str, choices: Mapping[str, str]) -> Reading | None:
+    text = _NEGATED.sub(" ", text)
+    letters = {match[1].upper() for match in _NAMED.finditer(text) if match[1].isupper() or len(match[0]) > 6}
+    return _known({letter for letter in letters if not choices or letter in choices}, choices)
+
+
+def _bracketed_letter(text: str, choices: Mapping[str, str]) -> Reading | None:
+    text = _NEGATED.sub(" ", text)
+    letters = {match[1].upper() for match in _IN_BRACKETS.finditer(text)}
+    return _known({letter for letter in letters if not choices or letter in choices}, choices)
+
+
+def _standing_letter(text: str, choices: Mapping[str, str]) -> Reading | None:
+    """A capital letter standing alone in the sentence; what follows a comma or a "not" does not count."""
+    head = text.split(",")[0]
+    for part in (head, text):
+        part = _NEGATED.sub(" ", part)
+        letters = {
+            match[1]
+            for match in _STANDING.finditer(part)
+            if not (match[1] in "AI" and re.match(r"\s[a-z]", part[match.end() :]))
+        }
+        found = _known({letter for letter in letters if letter in choices or (not choices and letter < "K")}, choices)
+        if found is not None:
+            return found
+    return None
