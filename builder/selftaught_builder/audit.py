@@ -15,7 +15,7 @@ import duckdb
 import polars as pl
 
 from selftaught_builder.errors import InputError
-from selftaught_builder.policy import policy_of
+from selftaught_builder.policy import check_policy, policy_of
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.schema import wide_select
 from selftaught_builder.store import Store, run_sql
@@ -67,6 +67,7 @@ def reading_room(store: Store, recipe: Recipe, run: str) -> Iterator[duckdb.Duck
     quoted = run.replace("'", "''")
     mine = f"question IN (SELECT question FROM run_questions WHERE run = '{quoted}')"
     with store.read() as connection:
+        check_policy(connection, recipe.keep, versions)
         connection.execute(
             f"CREATE TEMP VIEW audited AS SELECT * FROM ({wide_select(sorted(versions), versions)}) w "
             f"WHERE kind IN ('sampled', 'rationalized') AND {mine}"

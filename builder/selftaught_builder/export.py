@@ -97,7 +97,7 @@ def export_version(store: Store, recipe: Recipe, prompter: Prompter, room: Path,
         scratch.rename(folder)
     if fresh:
         _record(store, recipe, run, name, number, content, versions, selected)
-    return Version(name, folder, splits, funnel, fresh, tables["train"].slice(0, 1).to_pylist()[0])
+    return Version(name, folder, splits, funnel, fresh, next(iter(tables.values())).slice(0, 1).to_pylist()[0])
 
 
 _FACTS = """
@@ -141,7 +141,7 @@ def _table(rows: pl.DataFrame, recipe: Recipe, prompter: Prompter) -> pa.Table:
 def _record_of(row: Mapping[str, Any], recipe: Recipe, prompter: Prompter) -> dict[str, Any]:
     asked = _Asked(row["question_text"], row["gold"], orjson.loads(row["choices"]))
     prompt = prompter.ask(asked, hint=False, examples=recipe.export.examples)
-    rationale = row["completion"].strip()
+    rationale = row["rationale"]
     if row["reasoning"] and recipe.export.reasoning == "think_tags":
         rationale = f"<think>\n{row['reasoning']}\n</think>\n\n{rationale}"
     return {

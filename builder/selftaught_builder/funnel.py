@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from selftaught_builder.policy import policy_of
+from selftaught_builder.policy import check_policy, policy_of
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.schema import wide_select
 from selftaught_builder.selection import select_rows
@@ -91,6 +91,8 @@ def count_funnel(store: Store, recipe: Recipe, run: str, exported: pl.DataFrame 
         exported: the rows to export, where they are known; else they are selected.
     """
     versions = current_versions(recipe.verify)
+    with store.read() as connection:
+        check_policy(connection, recipe.keep, versions)
     wide, kept = wide_select(sorted(versions), versions), policy_of(recipe, versions)
     rows = select_rows(store, recipe, run) if exported is None else exported
     with store.read() as connection:
@@ -101,12 +103,10 @@ def count_funnel(store: Store, recipe: Recipe, run: str, exported: pl.DataFrame 
                 "SELECT reason, count(*) FROM rejected_questions WHERE run = ? GROUP BY reason ORDER BY reason", [run]
             ).fetchall()
         )
-        source = connection.execute(
-            "SELECT source_rows FROM rounds WHERE run = ? ORDER BY started_at DESC LIMIT 1", [run]
-        ).fetchone()
+        source = connection.execute("SELECT source_rows FROM runs WHERE id = ?", [run]).fetchone()
     total = [sum(row[column] for row in kinds) for column in range(1, 7)]
     return Funnel(
-        source_rows=source[0] if source else asked[0] + sum(rejected.values()),
+        source_rows=(source and source[0]) or asked[0] + sum(rejected.values()),
         rejected=rejected,
         questions=asked[0],
         attempts=total[0],

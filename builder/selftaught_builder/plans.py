@@ -117,6 +117,5 @@ def failed_questions(store: Store, recipe: Recipe, questions: Sequence[Question]
         WHERE a.kind = 'sampled' AND a.error IS NULL
           AND a.question NOT IN (SELECT question FROM ({kept}) WHERE kind = 'sampled')
         GROUP BY a.question"""
-    with store.read() as connection:
-        parents = dict(connection.execute(query).fetchall())
+    parents = dict(store.sql(query).iter_rows())
     return [Asking(question, parents[question.hash]) for question in questions if question.hash in parents]

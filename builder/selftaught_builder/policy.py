@@ -33,8 +33,10 @@ def kept_select(keep: str, verifiers: Mapping[str, str]) -> str:
     """
     wide = wide_select(sorted(verifiers), verifiers)
     missing = "" if "hint_leak" in verifiers else ", 'missing' AS hint_leak"
-    # The line break before the bracket ends a trailing comment in the predicate.
-    return f"SELECT * FROM (SELECT *{missing} FROM ({wide}) w) wide\nWHERE (\n{keep}\n)\n  AND {HARD_RULES}"
+    # The line break before the bracket ends a trailing comment in the predicate. The hard rules stand in a query around
+    # the user's, so that no operator of the predicate can reach them.
+    selected = f"SELECT * FROM (SELECT *{missing} FROM ({wide}) w) wide WHERE (\n{keep}\n)"
+    return f"SELECT * FROM ({selected}) selected\nWHERE {HARD_RULES}"
 
 
 def check_policy(connection: duckdb.DuckDBPyConnection, keep: str, verifiers: Mapping[str, str]) -> None:
@@ -45,7 +47,8 @@ def check_policy(connection: duckdb.DuckDBPyConnection, keep: str, verifiers: Ma
     """
     query = f"SELECT 1 FROM ({kept_select(keep, verifiers)}) LIMIT 0"
     try:
-        if len(duckdb.extract_statements(query)) != 1 or not _balanced(keep):
+        # Standing by itself it must be one condition: then it cannot close the bracket that it is put into.
+        if len(duckdb.extract_statements(f"SELECT 1 WHERE\n{keep}")) != 1:
             raise PolicyError("more than one predicate", place=f"keep: {keep}", mend="Write one SQL condition.")
         connection.execute(query).fetchall()
     except duckdb.BinderException as error:
@@ -56,23 +59,6 @@ def check_policy(connection: duckdb.DuckDBPyConnection, keep: str, verifiers: Ma
         ) from None
 
 
-def _balanced(keep: str) -> bool:
-    """Whether the predicate stands by itself, so that it cannot close the bracket it is put into."""
-    try:
-        return len(duckdb.extract_statements(f"SELECT (\n{keep}\n)")) == 1 and _depth_never_negative(keep)
-    except duckdb.Error:
-        return True  # not balanced, or not SQL: the full query's own error says so better
-
-
-def _depth_never_negative(keep: str) -> bool:
-    depth = 0
-    for character in re.sub(r"'(?:[^']|'')*'|--[^\n]*", "", keep):
-        depth += (character == "(") - (character == ")")
-        if depth < 0:
-            return False
-    return True
-
-
 def _unknown_column(
     text: str, keep: str, connection: duckdb.DuckDBPyConnection, verifiers: Mapping[str, str]
 ) -> PolicyError:
@@ -81,10 +67,10 @@ def _unknown_column(
         return PolicyError(text.split("\n\n")[0], place=f"keep: {keep}", mend="Mend the condition.")
     columns = _columns(connection, verifiers)
     close = difflib.get_close_matches(named[1], columns, n=1)
-    mend = f"Did you mean `{close[0]}`?" if close else f"The recipe runs the verifiers: {', '.join(sorted(verifiers))}."
-    return PolicyError(
-        f"no column or verifier `{named[1]}`", place=f"keep: {keep}", mend=f"{mend} Add it under `verify`?"
-    )
+    mend = f"The recipe runs the verifiers {', '.join(sorted(verifiers))}; others are added under `verify`."
+    if close:
+        mend = f"Did you mean `{close[0]}`?"
+    return PolicyError(f"no column or verifier `{named[1]}`", place=f"keep: {keep}", mend=mend)
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, verifiers: Mapping[str, str]) -> Sequence[str]:

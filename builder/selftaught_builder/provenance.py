@@ -66,7 +66,10 @@ def record_questions(store: Store, run: str, recipe_name: str, loaded: Loaded) -
     )
     asked = questions.select("run", pl.col("hash").alias("question"), "position")
     with store.write() as connection:
-        connection.execute("INSERT INTO runs VALUES (?, ?, now()) ON CONFLICT DO NOTHING", [run, recipe_name])
+        connection.execute(
+            "INSERT INTO runs VALUES (?, ?, now(), ?) ON CONFLICT DO UPDATE SET source_rows = excluded.source_rows",
+            [run, recipe_name, loaded.rows],
+        )
         insert_frame(connection, "questions", questions.drop("run", "position"))
         connection.execute("DELETE FROM run_questions WHERE run = ?", [run])
         insert_frame(connection, "run_questions", asked)

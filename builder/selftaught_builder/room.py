@@ -10,7 +10,7 @@ from pathlib import Path
 from selftaught_builder.errors import RecipeError
 from selftaught_builder.journal import Fsync
 from selftaught_builder.prompts import Prompter
-from selftaught_builder.recipe import Recipe, find_recipe, load_recipe
+from selftaught_builder.recipe import Questions, Recipe, find_recipe, load_recipe
 from selftaught_builder.sources import override_source
 from selftaught_builder.store import Store, open_store
 
@@ -58,9 +58,17 @@ def open_room(path: Path, *, questions: str | None = None, store: Path | None = 
     file = find_recipe(path)
     recipe = load_recipe(file)
     if questions:
-        recipe = recipe.model_copy(update={"questions": override_source(recipe.questions, questions)})
+        replaced = _override(recipe.questions, questions)
+        recipe = recipe.model_copy(update={"questions": replaced})
     fsync = os.environ.get("SELFTAUGHT_FSYNC", "group")
     if fsync not in ("always", "group", "never"):
         raise RecipeError(f"`{fsync}` is no fsync policy", place="SELFTAUGHT_FSYNC", mend="Use always, group or never.")
     folder = file.parent
     return Room(folder, recipe, store or folder / recipe.store, run or recipe.name, fsync)
+
+
+def _override(settings: Questions, source: str) -> Questions:
+    """A local path may stand for the hub's copy; an address (`hf://`, `gym://`) replaces the source as it is."""
+    if "://" in source:
+        return settings.model_copy(update={"source": source, "query": None})
+    return override_source(settings, Path(source).expanduser())

@@ -9,24 +9,28 @@ from selftaught_builder.recipe import Recipe
 from selftaught_builder.store import Store
 from selftaught_builder.verification import current_versions
 
+# An SQL string of what may stand around a rationale; `trim` alone takes only blanks.
+_WHITESPACE = "E' \\t\\n\\r\\f\\x0b'"
+
 
 def select_rows(store: Store, recipe: Recipe, run: str) -> pl.DataFrame:
     """Return the rows to export: kept by the policy, exact duplicates within a question once, at most n per question."""
     kept = policy_of(recipe, current_versions(recipe.verify))
     limit = recipe.export.per_question or 2**31
+    told_apart = "rationale, reasoning" if recipe.export.reasoning == "think_tags" else "rationale"
     verdicts = ", ".join(f"k.{name} AS verdict_{name}" for name in recipe.verify)
     query = f"""
-        WITH kept AS ({kept}),
+        WITH kept AS (SELECT *, trim(completion, {_WHITESPACE}) AS rationale FROM ({kept})),
         once AS (
             SELECT *, row_number() OVER (
-                PARTITION BY question, trim(completion), reasoning ORDER BY hinted, round DESC, sample_index, key
+                PARTITION BY question, {told_apart} ORDER BY hinted, round DESC, sample_index, key
             ) AS copy FROM kept
         ),
         ranked AS (
             SELECT *, row_number() OVER (PARTITION BY question ORDER BY hinted, round DESC, sample_index, key) AS place
             FROM once WHERE copy = 1
         )
-        SELECT r.position, k.question, k.question_id, k.question_text, k.gold, k.choices, k.completion, k.reasoning,
+        SELECT r.position, k.question, k.question_id, k.question_text, k.gold, k.choices, k.rationale, k.reasoning,
                k.kind, k.round, k.id AS attempt, k.model, k.weights, k.tokens_out, {verdicts}
         FROM ranked k JOIN run_questions r ON r.question = k.question AND r.run = ?
         WHERE place <= ? ORDER BY r.position, place"""

@@ -30,7 +30,7 @@ def read_gym(source: str) -> NumberedRows:
     settings = {"seed": 0, "size": 500} | {key: _value(text) for key, text in parse_qsl(query, keep_blank_values=True)}
     questions = _create(task.strip("/"), settings)
     for number in range(1, len(questions) + 1):
-        yield number, questions[number - 1]
+        yield number, {"id": f"{task.strip('/')}-{settings['seed']}-{number}"} | questions[number - 1]
 
 
 def _value(text: str) -> Any:

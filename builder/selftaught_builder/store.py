@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 # Readers and the writer's commits meet for tens of milliseconds; waiting this long means somebody holds the file open.
 READ_PATIENCE = 10.0
 WRITE_PATIENCE = 60.0
+# A query, whoever wrote it, cannot leave the file it is asked of.
+_LOCKED_DOWN = {"enable_external_access": "false", "lock_configuration": "true"}
+# What DuckDB says where another process, or another thread of this one, has the file open in another way.
+_BUSY = ("could not set lock", "with a different configuration")
 
 
 class Store:
@@ -55,9 +59,11 @@ class Store:
         """Open the file read-only, with file and network access off and locked."""
         connection = _connect(self.path, read_only=True, patience=READ_PATIENCE)
         try:
-            connection.execute("SET enable_external_access = false")
-            connection.execute("SET lock_configuration = true")
             yield connection
+        except duckdb.Error as error:
+            if not _is_damage(error):
+                raise
+            raise _open_error(error, self.path) from None
         finally:
             connection.close()
 
@@ -120,7 +126,7 @@ def open_store(path: str | Path, *, create: bool = False, fsync: Fsync = "group"
         if not create:
             raise StoreError("no store here", place=path, mend="`selftaught sample` makes one.")
         _create(store)
-    present = _present_schema(path)
+    present = _present_schema(store)
     if present < max(schema.migrations()) or store.journal.segments():
         try:
             with store.writer():
@@ -140,8 +146,17 @@ def run_sql(connection: duckdb.DuckDBPyConnection, query: str, parameters: Seque
         relation = connection.sql(query, params=list(parameters)) if parameters else connection.sql(query)
         return relation.pl() if relation is not None else pl.DataFrame()
     except duckdb.Error as error:
-        first = str(error).strip()
-        raise InputError(first, place="SQL", mend="`selftaught sql ROOM --schema` lists tables and columns.") from None
+        if _is_damage(error):
+            raise  # `Store.read` says which file
+        raise InputError(
+            str(error).strip(), place="SQL", mend="`selftaught sql ROOM --schema` lists tables and columns."
+        ) from None
+
+
+def _is_damage(error: duckdb.Error) -> bool:
+    """Whether the file's bytes are not what DuckDB wrote; a wrong query raises other errors."""
+    kinds = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException)
+    return isinstance(error, kinds) or str(error).startswith("Corrupt database file")
 
 
 KEYLESS = ("dataset_rows", "rejected_questions")
@@ -172,15 +187,12 @@ def _create(store: Store) -> None:
         raise _write_error(error, path) from None
 
 
-def _present_schema(path: Path) -> int:
-    connection = _connect(path, read_only=True, patience=READ_PATIENCE)
-    try:
+def _present_schema(store: Store) -> int:
+    with store.read() as connection:
         present = schema.schema_number(connection)
         if not present and connection.execute("SELECT count(*) FROM duckdb_tables()").fetchone() != (0,):
-            raise StoreError("a DuckDB file, but no store", place=path, mend="Name another file.")
-    finally:
-        connection.close()
-    schema.check_schema(present, path)
+            raise StoreError("a DuckDB file, but no store", place=store.path, mend="Name another file.")
+    schema.check_schema(present, store.path)
     return present
 
 
@@ -188,27 +200,28 @@ def _migrate(path: Path) -> None:
     connection = _connect(path, read_only=False, patience=WRITE_PATIENCE)
     try:
         schema.migrate(connection, path)
+    except duckdb.Error as error:
+        raise _write_error(error, path) from error
     finally:
         connection.close()
 
 
 def _connect(path: Path, *, read_only: bool, patience: float) -> duckdb.DuckDBPyConnection:
-    """Open the file, waiting while another process holds it."""
+    """Open the file, waiting while somebody else holds it."""
+    config = _LOCKED_DOWN if read_only else {}
     deadline = time.monotonic() + patience
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only)
-        except duckdb.IOException as error:
+            return duckdb.connect(str(path), read_only=read_only, config=config)
+        except duckdb.Error as error:
             text = str(error)
-            if "lock" not in text.lower():
+            if not any(busy in text.lower() for busy in _BUSY):
                 raise _open_error(error, path) from None
             if time.monotonic() > deadline:
                 raise StoreBusyError(
                     f"{path}: another process keeps the file open\n  {text.splitlines()[0]}\n  Close it, then try again."
                 ) from None
             time.sleep(0.02)
-        except duckdb.Error as error:
-            raise _open_error(error, path) from None
 
 
 def _open_error(error: Exception, path: Path) -> SelftaughtError:

@@ -32,7 +32,7 @@ def data() -> Path:
 
 
 def examples(room: Path) -> list[dict[str, Any]]:
-    return yaml.safe_load((room / "examples.yaml").read_text(encoding="utf-8"))
+    return yaml.safe_load((room / (load_recipe(room).prompt.examples or "")).read_text(encoding="utf-8"))
 
 
 def words(text: str) -> list[str]:

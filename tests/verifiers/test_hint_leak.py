@@ -112,6 +112,24 @@ def test_restating_fails_only_hinted_rationales(text: str, question: Question) -
     assert judge(text, question, hinted=False).outcome is Outcome.PASS
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We are given that she makes $18. 9 * 2 = 18. The answer is 18.",
+        "She divides 18 by 2, so 18 / 2 = 9 eggs. The answer is 18.",
+    ],
+)
+def test_gold_before_any_equation_fails_only_hinted_rationales(text: str) -> None:
+    verdict = judge(text)
+    assert (verdict.outcome, verdict.reason) == (Outcome.FAIL, "gold_assumed")
+    assert judge(text, hinted=False).outcome is Outcome.PASS
+
+
+def test_a_gold_number_of_the_question_may_be_used() -> None:
+    question = Question("Tom has 18 eggs and sells 9. He buys 9 more. How many has he?", "18", "number")
+    assert judge("18 - 9 = 9, and 9 + 9 = 18. The answer is 18.", question).outcome is Outcome.PASS
+
+
 @pytest.mark.parametrize("text", ["", "  \n", "**"])
 def test_nothing_is_unscorable(text: str) -> None:
     assert (judge(text).outcome, judge(text).reason) == (Outcome.UNSCORABLE, "empty")
@@ -128,11 +146,12 @@ def test_no_text_crashes_the_verifier(text: str, asked: str, gold: str, kind: st
     judge(text, Question(asked, gold, kind), hinted=hinted)
 
 
-def test_gold_solutions_raise_no_alarm(gsm8k: list[dict]) -> None:
-    for hinted in (False, True):
+def test_gold_solutions_raise_hardly_an_alarm(gsm8k: list[dict]) -> None:
+    # Measured: none as samples; 1.2 % as rationalizations, all for using the gold number before an equation yields it.
+    for hinted, share in ((False, 0.0), (True, 0.02)):
         failed = sum(
             judge(row["solution"], Question(row["question"], row["answer"], "number"), hinted=hinted).outcome
             is Outcome.FAIL
             for row in gsm8k
         )
-        assert failed <= 0.001 * len(gsm8k)  # measured 0
+        assert failed <= share * len(gsm8k)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from selftaught_verifiers.answer.plain import unify, without_latex, words
+from selftaught_verifiers.answer.plain import unify, without_bold, without_latex, words
 from selftaught_verifiers.arithmetic import ARITHMETIC, MAX_TOKENS, Kind, NotArithmetic, Token, evaluate, tokenize
 from selftaught_verifiers.verdict import Outcome, Question, Rationale, Verdict, row_verifier
 
@@ -67,8 +67,7 @@ def stated_equations(text: str) -> list[Equation]:
 
 def _simplified(text: str) -> str:
     """LaTeX written out, its braces as brackets, Markdown emphasis gone."""
-    if "**" in text:
-        text = re.sub(r"(?<![\d)])\*\*|\*\*(?![\d(-])", "", text)
+    text = without_bold(text)
     if "\\" in text:
         text = without_latex(text.replace("\\$", "")).replace("\\boxed", "").replace("\\div", "/")
         text = text.replace("{", "(").replace("}", ")")
@@ -98,8 +97,8 @@ _GLUED_UNITS = frozenset(words("km cm mm kg mg lb lbs oz ft in hr hrs min mins s
 # After a number these join, calculate or scale: what they stand in is more than a unit.
 _JOINING = frozenset(
     words(
-        "of and or times plus minus divided multiplied by more less than half hundred thousand million billion trillion "
-        "dozen k x y z n is are was equals to from so then squared cubed twice double triple groups if"
+        "of and or times plus minus divided multiplied by more less than half hundred thousand million billion "
+        "trillion dozen k x y z n is are was equals to from so then squared cubed twice double triple groups if"
     )
 )
 

@@ -118,22 +118,27 @@ ALLUSIONS = (
 def judge(question: Question, rationale: Rationale) -> Verdict:
     """Fail where the hint shows; unscorable on empty text.
 
-    The reason is `quotes_hint` or `alludes_to_hint` for any rationale, `answer_first` or `restates_only` for hinted
-    ones only: a sampled rationale that opens with its answer knew it by itself. The detail says both in any case.
+    The reason is `quotes_hint` or `alludes_to_hint` for any rationale, `answer_first`, `restates_only` or `gold_assumed`
+    for hinted ones only: a sampled rationale that opens with its answer knew it by itself. The detail says all three in
+    any case.
     """
     text = _readable(f"{rationale.reasoning}\n{rationale.completion}")
     if not text:
         return Verdict(Outcome.UNSCORABLE, "empty")
     asked = _readable(question.text)
     found = _quotes(text, asked, question), _phrase(text, asked, ALLUSIONS)
-    first, restates = _answer_first(text, question), _restates_only(text, asked, question)
-    detail = {"answer_first": first, "restates_only": restates}
+    signs = {
+        "answer_first": _answer_first(text, question),
+        "restates_only": _restates_only(text, asked, question),
+        "gold_assumed": _gold_assumed(text, asked, question),
+    }
     for reason, evidence in zip(("quotes_hint", "alludes_to_hint"), found, strict=True):
         if evidence:
-            return Verdict(Outcome.FAIL, reason, detail={**detail, "evidence": evidence})
-    if rationale.hinted and (first or restates):
-        return Verdict(Outcome.FAIL, "answer_first" if first else "restates_only", detail=detail)
-    return Verdict(Outcome.PASS, "no_leak", detail=detail)
+            return Verdict(Outcome.FAIL, reason, detail={**signs, "evidence": evidence})
+    shown = next((sign for sign, found in signs.items() if found), None)
+    if rationale.hinted and shown:
+        return Verdict(Outcome.FAIL, shown, detail=signs)
+    return Verdict(Outcome.PASS, "no_leak", detail=signs)
 
 
 def _readable(text: str) -> str:
@@ -171,7 +176,8 @@ def _quotes(text: str, asked: str, question: Question) -> str | None:
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
 _REASONS = re.compile(r"\d\s?[-+*/x]\s?[$]?\d|[=<>]|\b(?:because|since|so|therefore|thus|hence|then|if|when)\b")
 _STATES = re.compile(
-    r"\b(?:answer|result|solution|(?:correct|best|right) (?:choice|option))\b[^.]{0,40}?(?:\bis\b|\bare\b|\bmust be\b|:)|#### ?"
+    r"\b(?:answer|result|solution|(?:correct|best|right) (?:choice|option))\b"
+    r"[^.]{0,40}?(?:\bis\b|\bare\b|\bmust be\b|:)|#### ?"
 )
 
 
@@ -208,13 +214,14 @@ _OPERATION = re.compile(
 )
 _FILLER = frozenset(
     words(
-        "the and answer therefore thus hence correct final because that this are was were has have had its they them their "
-        "with for from our you your which what who how can will would should must may not but so question asks asked given "
-        "option choice solution result true right best most all also there here then than"
+        "the and answer therefore thus hence correct final because that this are was were has have had its they them "
+        "their with for from our you your which what who how can will would should must may not but so question asks "
+        "asked given option choice solution result true right best most all also there here then than"
     )
 )
 _NEW_WORDS = 3
-_ROOM = 80
+_ROOM = 40
+_FEW_SENTENCES = 4
 
 
 def _numbers(text: str) -> set[str]:
@@ -226,7 +233,16 @@ def _restates_only(text: str, asked: str, question: Question) -> bool:
     known = " ".join([asked, question.gold.lower(), *(choice.lower() for choice in question.choices.values())])
     if _OPERATION.search(text) or len(text) > len(known) + _ROOM:
         return False
-    if _numbers(text) - _numbers(known):
+    if len(_SENTENCE_END.findall(text)) > _FEW_SENTENCES or _numbers(text) - _numbers(known):
         return False
     fresh = set(_WORD.findall(text)) - set(_WORD.findall(known)) - _FILLER
     return len(fresh) < _NEW_WORDS
+
+
+def _gold_assumed(text: str, asked: str, question: Question) -> bool:
+    """Whether a gold number that the question lacks is used before any equation has yielded one: it came from the hint."""
+    gold = parse_number(question.gold) if question.kind == "number" else None
+    derived = text.find("=")
+    if gold is None or derived < 0 or any(parse_number(number) == gold for number in _NUMBER.findall(asked)):
+        return False
+    return any(parse_number(number) == gold for number in _NUMBER.findall(text[:derived]))

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
+
+_NARROW = 24
+_FEW_ROWS = 3
 
 # C0 and C1 controls, and the characters that reorder or hide text.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -48,15 +52,42 @@ def plain(value: object, *, lines: bool = False, limit: int | None = None) -> Te
 
 
 def show_frame(frame: pl.DataFrame, *, limit: int = 40, width: int = 70) -> None:
-    """Print a frame as a table of at most `limit` rows."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, kind in frame.schema.items():
-        table.add_column(plain(name), justify="right" if kind.is_numeric() else "left", overflow="fold")
-    for row in frame.head(limit).iter_rows():
-        table.add_row(*(plain("" if cell is None else cell, limit=width) for cell in row))
+    """Print a frame of at most `limit` rows as a table; lying on its side where it is too wide and has few rows."""
+    names = [plain(name) for name in frame.columns]
+    rows = [[plain(_figure(cell), limit=width) for cell in row] for row in frame.head(limit).iter_rows()]
+    natural = [max(len(cell) for cell in column) for column in zip(names, *rows, strict=True)]
+    if sum(natural) + 2 * len(natural) > console.width and len(rows) <= _FEW_ROWS:
+        names, rows = (
+            [Text(""), *(Text("") for _ in rows[1:]), Text("")],
+            [list(line) for line in zip(names, *rows, strict=True)],
+        )
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for place in range(len(names)):
+            table.add_column(style="bold" if not place else "", overflow="fold", no_wrap=not place)
+    else:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name, kind, space in zip(names, frame.dtypes, natural, strict=True):
+            table.add_column(
+                name, justify="right" if kind.is_numeric() else "left", overflow="fold", no_wrap=space <= _NARROW
+            )
+    for row in rows:
+        table.add_row(*row)
     console.print(table)
     if frame.height > limit:
         console.print(f"[dim]… {frame.height - limit} more rows[/]")
+
+
+def _figure(cell: object) -> object:
+    """A cell as a person reads it: nothing for NULL, and no more digits than matter."""
+    if cell is None:
+        return ""
+    return (
+        f"{cell:.4g}"
+        if isinstance(cell, float) and abs(cell) < 1e4
+        else f"{cell:.0f}"
+        if isinstance(cell, float)
+        else cell
+    )
 
 
 def show_pairs(rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
@@ -127,6 +158,16 @@ class _Rates(ProgressColumn):
         return Text("  ".join(parts), style="cyan")
 
 
+class _TimeLeft(TimeRemainingColumn):
+    """Seconds left, and when it is over, seconds taken."""
+
+    def render(self, task: Row) -> Text:
+        """Render one or the other."""
+        if task.finished or not task.total:
+            return Text(f"in {timedelta(seconds=int(task.elapsed or 0))}", style="dim")
+        return Text.assemble(super().render(task), (" left", "dim"))
+
+
 class Display:
     """Shows stages as progress bars; a `pipeline.Watcher`."""
 
@@ -140,12 +181,10 @@ class Display:
         """Show a bar until the stage is over."""
         columns = (
             TextColumn("{task.description:<12}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=12),
             TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
             _Rates(),
-            TimeElapsedColumn(),
-            TextColumn("[dim]left[/]"),
-            TimeRemainingColumn(),
+            _TimeLeft(),
         )
         self._judged = self._passed = 0
         with Progress(*columns, console=errors) as self._progress:

@@ -74,7 +74,12 @@ def questions(room: RoomPath, questions: Questions = None, json: Json = False) -
     if loaded.questions:
         first = loaded.questions[0]
         console.print(
-            f"\nfirst: {first.id} ({first.kind})", plain(first.text, limit=200), "→", plain(first.gold, limit=60)
+            "\nfirst:",
+            plain(first.id, limit=60),
+            f"({first.kind})",
+            plain(first.text, limit=200),
+            "→",
+            plain(first.gold, limit=60),
         )
 
 

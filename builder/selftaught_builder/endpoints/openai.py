@@ -1,7 +1,7 @@
 """Any OpenAI-compatible server: SGLang, vLLM, llama.cpp, or an API.
 
-The openai package says how to talk (base URL, key, organisation and project headers from its environment variables); the
-requests themselves go over aiohttp, which costs a tenth of the SDK's CPU per request and lets us bound what comes back.
+The openai package says how to talk (base URL, organisation and project headers from its environment variables); the
+requests go over aiohttp, which costs less than a tenth of the SDK's CPU per request and lets us bound what comes back.
 Redirects are refused, so that a key is never sent to another place.
 """
 
@@ -179,6 +179,8 @@ def _client_settings(settings: EndpointSettings, base_url: str | None) -> tuple[
         )
     client = openai.AsyncOpenAI(api_key=key or "none", base_url=url, max_retries=0)
     headers = {name: value for name, value in client.default_headers.items() if isinstance(value, str)}
+    if key:  # the client adds it to each request; since openai 3 it is no default header any more
+        headers["Authorization"] = f"Bearer {key}"
     clean = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), parts.query, ""))
     return clean, headers, key
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 
 from selftaught_verifiers.answer.extract import Final
 from selftaught_verifiers.answer.numbers import Number, canonical, find_numbers, read_number
-from selftaught_verifiers.answer.plain import without_latex
-from selftaught_verifiers.answer.reading import AMBIGUOUS, NO_ANSWER, Reading, sentence
+from selftaught_verifiers.answer.plain import without_bold, without_latex
+from selftaught_verifiers.answer.reading import AMBIGUOUS, NO_ANSWER, SENTENCE_END, Reading, sentence
 
 Found = list[tuple[int, int, Number]]
 
@@ -24,7 +24,8 @@ _IS = re.compile(r"\b(?:is|are|was|equals|be)\b|=", re.IGNORECASE)
 # What stands right before or after a number and makes another value of it, or none.
 _CHANGED_BEFORE = re.compile(
     r"(?:\b(?:not|isn't|between|(?:less|more|greater|fewer|smaller|larger) than|under|over|below|above|up to|minus|plus"
-    r"|negative|(?:half|third|quarter|percent|out|root) of|twice|double|triple|times|log|ln|sin|cos|tan|sqrt|maybe|or|step|part|question|problem)"
+    r"|negative|(?:half|third|quarter|percent|out|root) of|twice|double|triple|times|log|ln|sin|cos|tan"
+    r"|sqrt|maybe|or|step|part|question|problem)"
     r"\s{0,2}\(?|[<>\u2264\u2265\u221a\\^*+_]\s{0,2}\(?|\b(?:sqrt|frac|geq?|leq?|gt|lt)\s{0,2}\{)\s{0,2}[$]?\Z",
     re.IGNORECASE,
 )
@@ -46,7 +47,7 @@ _ANNOTATION = re.compile(r"<<[^<>]{0,200}>>")  # GSM8K's calculator marks: $<<9*
 
 def read_final_number(final: Final) -> Reading:
     """Read the number that a final answer states."""
-    text = _ANNOTATION.sub("", final.text)
+    text = _ANNOTATION.sub("", without_bold(final.text))
     if final.method == "box" and (percent := re.match(r"[\s$}]{0,3}(\\?%|percent|pct)", final.after)):
         text += f" {percent[1]}"
     if final.enclosed or final.method == "hash":
@@ -130,7 +131,8 @@ _TUPLE = re.compile(r"[\[({]\s?\Z")
 def _last_number(line: str) -> Reading:
     """The last number of an unmarked last line, or what its last equals sign says; no list, range or spray counts."""
     result = line.rpartition("=")[2] if "=" in line else ""
-    if after := list(find_numbers(result)):
+    after = list(find_numbers(result))
+    if after and not SENTENCE_END.search(result, 0, after[-1][0]):
         return _first(result, after)
     found = list(find_numbers(line))
     if not found:

@@ -64,7 +64,7 @@ _ABOUT = re.compile(r"(?:about|approximately|roughly|exactly|approx\.?|around|\u
 
 
 def parse_decimal(lexeme: str) -> Fraction | None:
-    """Return the value of digits with thousands separators and a decimal point or comma, None where they are neither."""
+    """Return the value of digits with separators and a decimal point or comma, None where they do not fit."""
     lexeme = lexeme.rstrip(".,")
     if lexeme.isdigit() and len(lexeme) <= MAX_DIGITS:
         return Fraction(int(lexeme))
@@ -106,8 +106,8 @@ _UNIT = re.compile(r"[A-Za-z\u00b5\u00e9\u20ac\u00a3\u00a5/%-]+(?:\^-?\d)?")
 # A word that joins, negates or calculates is no unit; neither is a lone letter that names an unknown.
 _NO_UNIT = frozenset(
     words(
-        "or and to through not but maybe perhaps plus minus times more less over between until versus vs x y z n i e pi of "
-        "is are was equals half dozen squared cubed remainder"
+        "or and to through not but maybe perhaps plus minus times more less over between until versus vs x y z n i e "
+        "pi of is are was equals half dozen squared cubed remainder"
     )
 )
 _SYNONYMS = {
@@ -186,6 +186,8 @@ def _with_rest(value: Fraction, rest: str, currency: str = "") -> Number | None:
     glued = bool(rest) and rest[0].isalpha()
     rest = rest.strip()
     lower = rest.lower()
+    if glued and len(rest) == 1 and lower not in "gmhslk":
+        return None  # 18a is a product
     if lower in _PERCENT:
         return Number(value, percent=True)
     head, _, tail = lower.partition(" ")

