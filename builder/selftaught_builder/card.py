@@ -69,6 +69,7 @@ def render_card(
 
 
 def _cell(value: object) -> str:
-    """Text from outside, made fit for a Markdown table: it cannot open a row, a cell, code or HTML."""
-    text = str(value).replace("\n", " ").replace("|", "\\|").replace("`", "'")
+    """Text from outside, made fit for a Markdown table: it can open no row, cell, code or HTML, and hide nothing."""
+    text = "".join(character if character.isprintable() else " " for character in str(value))
+    text = text.replace("|", "\\|").replace("`", "'")
     return text.replace("<", "&lt;").replace(">", "&gt;")

@@ -24,9 +24,10 @@ from selftaught_builder.prompts import Prompt
 from selftaught_builder.questions import Question
 from selftaught_builder.store import Store
 
-COMMIT_EVERY = 1.0
-# A commit may take this share of the time: the rest belongs to readers.
-COMMIT_SHARE = 0.2
+# Seconds between commits: some times what the last one took, for the rest of the time belongs to readers; but never so
+# many that what a reader sees is five seconds old.
+COMMIT_EVERY, COMMIT_EVERY_AT_MOST = 1.0, 2.5
+COMMIT_REST = 5.0
 COMMIT_PATIENCE = 0.5
 FIRST_WAIT, LONGEST_WAIT, LONGEST_RETRY_AFTER = 0.5, 30.0, 300.0
 # Attempts that fail for good one after another, with no success between, before the endpoint counts as gone.
@@ -266,11 +267,13 @@ class _Committer(threading.Thread):
             try:
                 self.store.commit_journal(patience=COMMIT_PATIENCE)
             except StoreBusyError:
+                pause = COMMIT_EVERY
                 continue
             except SelftaughtError as error:
                 self._error = error  # the disk is full, say; the journal's own error stops the run when it cannot go on
                 return
-            pause = min(max(COMMIT_EVERY, (time.monotonic() - started) / COMMIT_SHARE), 4.0)
+            rest = COMMIT_REST * (time.monotonic() - started)
+            pause = min(max(COMMIT_EVERY, rest), COMMIT_EVERY_AT_MOST)
 
     def finish(self) -> None:
         """Stop, and commit what is left; raises what a commit raised."""

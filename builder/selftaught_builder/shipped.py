@@ -25,7 +25,7 @@ def copy_room(like: str, name: str, folder: Path) -> Path:
         InputError: no such shipped room, a name that cannot be one, or a room that is there already.
     """
     shipped = shipped_rooms()
-    known = sorted(room.parent.name for room in shipped.glob("*/recipe.yaml"))
+    known = sorted(room.parent.name for room in shipped.glob("*/examples.yaml"))
     if like not in known:
         raise InputError(f"no shipped room `{like}`", place="--like", mend=f"There are: {', '.join(known)}.")
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name):

@@ -8,8 +8,9 @@ journal first and reach the table in groups. All of DuckDB's ways of being opene
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 # Readers and the writer's commits meet for tens of milliseconds; waiting this long means somebody holds the file open.
 READ_PATIENCE = 10.0
 WRITE_PATIENCE = 60.0
+# Blocks of the journal made ready before the file is opened, so that readers are kept out only while rows go in.
+READY_BLOCKS = 5
 # A query, whoever wrote it, cannot leave the file it is asked of.
 _LOCKED_DOWN = {"enable_external_access": "false", "lock_configuration": "true"}
 # What DuckDB says where another process, or another thread of this one, has the file open in another way.
@@ -94,15 +97,18 @@ class Store:
         Raises:
             StoreBusyError: readers kept the file open; the journal keeps the records, try again later.
         """
+        from selftaught_builder.records import frames
+
         moved = 0
-        if not self.journal.segments():
-            return moved
-        with self.write(patience) as connection:
-            segments = self.journal.rotate()
-            for segment in segments:
-                for records in read_segment(segment):
-                    _insert_records(connection, records)
-                    moved += len(records)
+        segments = self.journal.rotate()
+        blocks = (frames(records) for segment in segments for records in read_segment(segment))
+        ready = list(islice(blocks, READY_BLOCKS))
+        if ready:
+            with self.write(patience) as connection:
+                for tables in chain(ready, blocks):
+                    for table, frame in tables.items():
+                        insert_frame(connection, table, frame)
+                        moved += frame.height
         for segment in segments:
             self.journal.drop(segment)
         return moved
@@ -240,11 +246,3 @@ def _write_error(error: Exception, path: Path) -> SelftaughtError:
     return SelftaughtError(
         f"{path}: cannot be written: {text}\n  What was committed before is intact. Make room and run again."
     )
-
-
-def _insert_records(connection: duckdb.DuckDBPyConnection, records: Sequence[Mapping[str, Any]]) -> None:
-    """Insert a block of journal records; each says its table, and a row that is there already stays as it is."""
-    from selftaught_builder.records import frames
-
-    for table, frame in frames(records).items():
-        insert_frame(connection, table, frame)

@@ -8,10 +8,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from common import machine, new_store, sampler, settings, table, tasks
+from common import commit_times, machine, new_store, sampler, settings, table, tasks
 
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
 from selftaught_builder.sampler import Sampler
+
+Samples = list[tuple[int, float, float]]
+Commits = list[tuple[float, float]]
 
 
 def resident() -> float:
@@ -20,23 +23,23 @@ def resident() -> float:
     return pages * 4096 / 1e6
 
 
-async def watch(running: Sampler, samples: list[tuple[int, float, float]]) -> None:
+async def watch(running: Sampler, samples: Samples) -> None:
     """Note completions, megabytes and seconds, five times a second."""
     while True:
         samples.append((running.tally.completions, resident(), time.monotonic()))
         await asyncio.sleep(0.2)
 
 
-async def sample(url: str, folder: Path, count: int) -> list[tuple[int, float, float]]:
-    """Get `count` attempts in one run; return what was noted meanwhile."""
+async def sample(url: str, folder: Path, count: int) -> tuple[Samples, Commits]:
+    """Get `count` attempts in one run; return what was noted meanwhile, and the commits."""
     store, samples = new_store(folder), []
-    with store.writer():
+    with store.writer(), commit_times(store) as commits:
         async with OpenAIEndpoint(settings(url)) as endpoint:
             running = sampler(store, endpoint, 64)
             watcher = asyncio.create_task(watch(running, samples))
             await running.run(tasks(count))
             watcher.cancel()
-    return samples
+    return samples, commits
 
 
 def main() -> None:
@@ -47,7 +50,7 @@ def main() -> None:
     parser.add_argument("--attempts", type=int, default=200_000)
     count = parser.parse_args().attempts
     with instant_server() as url, tempfile.TemporaryDirectory() as folder:
-        samples = asyncio.run(sample(url, Path(folder), count))
+        samples, commits = asyncio.run(sample(url, Path(folder), count))
         size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file()) / 1e6
     rows, first = [], None
     for start in (10_000, count // 4, count // 2, count - 10_000):
@@ -57,8 +60,14 @@ def main() -> None:
         largest = max(megabytes for _, megabytes, _ in window)
         first = largest if first is None else first
         rate = (window[-1][0] - window[0][0]) / (window[-1][2] - window[0][2])
-        rows.append((f"{start:,} to {start + 10_000:,}", f"{largest:.0f}", f"{largest - first:+.0f}", f"{rate:.0f}"))
-    table(f"Memory over one run of {count:,} attempts", rows, ("attempts", "RSS MB", "change", "attempts/s"))
+        name = f"{start:,} to {start + 10_000:,}"
+        slowest = max((took for at, took in commits if window[0][2] <= at <= window[-1][2]), default=0.0)
+        rows.append((name, f"{largest:.0f}", f"{largest - first:+.0f}", f"{rate:.0f}", f"{slowest:.2f}"))
+    table(
+        f"Memory over one run of {count:,} attempts",
+        rows,
+        ("attempts", "RSS MB", "change", "attempts/s", "slowest commit s"),
+    )
     print(f"\nThe store has {size:.0f} MB. {machine()}")
 
 

@@ -9,16 +9,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from common import machine, new_store, sampler, settings, table, tasks
+from common import commit_times, machine, new_store, sampler, settings, table, tasks
 
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
-from selftaught_builder.store import Store
 
 NEWEST = "SELECT epoch(max(created_at)) AS newest FROM attempts"
 SELFTAUGHT = [sys.executable, "-c", "from selftaught_builder.cli import main; main()"]
@@ -41,7 +38,7 @@ def poll_plainly(path: str, seconds: float) -> dict[str, Any]:
 
 
 def poll_with_selftaught(path: str, seconds: float) -> dict[str, Any]:
-    """Do the same with `selftaught sql`, one process after another; an age counts from the moment the answer is there."""
+    """Do the same with `selftaught sql`, a process each time; an age counts from the moment the answer is there."""
     ages, refused, end = [], 0, time.monotonic() + seconds
     while time.monotonic() < end:
         done = subprocess.run([*SELFTAUGHT, "sql", path, NEWEST, "--json"], capture_output=True, text=True)
@@ -80,23 +77,6 @@ async def read(reader: Any, path: Path, seconds: float) -> dict[str, Any]:
     return json.loads(told)
 
 
-@contextmanager
-def commit_times(store: Store) -> Iterator[list[float]]:
-    """Collect how long each commit of the store takes."""
-    taken: list[float] = []
-    commit = store.commit_journal
-
-    def timed(*arguments: Any, **named: Any) -> int:
-        started = time.monotonic()
-        try:
-            return commit(*arguments, **named)
-        finally:
-            taken.append(time.monotonic() - started)
-
-    store.commit_journal = timed
-    yield taken
-
-
 async def measure(url: str, folder: Path, seconds: float) -> list[tuple[object, ...]]:
     """Write without pause; read meanwhile in each way, one after the other."""
     store = new_store(folder)
@@ -113,7 +93,15 @@ async def measure(url: str, folder: Path, seconds: float) -> list[tuple[object, 
                 told = await read(reader, store.path, seconds) if reader else await asyncio.sleep(seconds)
                 wall = time.monotonic() - started
                 rate = (running.tally.completions - before) / wall
-                rows.append((name, f"{rate:.0f}", f"{sum(commits) / wall:.0%}", len(commits), *_polls(told or {})))
+                rows.append(
+                    (
+                        name,
+                        f"{rate:.0f}",
+                        f"{sum(took for _, took in commits) / wall:.0%}",
+                        len(commits),
+                        *_polls(told or {}),
+                    )
+                )
 
             await phase("nobody reads", None)
             await phase("a plain DuckDB client polls", poll_plainly)

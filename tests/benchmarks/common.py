@@ -6,9 +6,12 @@ import os
 import platform
 import statistics
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -61,6 +64,23 @@ def sampler(store: Store, endpoint: object, concurrency: int) -> Sampler:
     """Return the product's sampler over an entered endpoint."""
     identity = Identity("bench", "stand-in", "bench")
     return Sampler(store, endpoint, Context("bench", 1, identity, PARAMETERS, 0), concurrency)
+
+
+@contextmanager
+def commit_times(store: Store) -> Iterator[list[tuple[float, float]]]:
+    """Collect when each commit of the store was over, and how long it took, in seconds."""
+    taken: list[tuple[float, float]] = []
+    commit = store.commit_journal
+
+    def timed(*arguments: Any, **named: Any) -> int:
+        started = time.monotonic()
+        try:
+            return commit(*arguments, **named)
+        finally:
+            taken.append((time.monotonic(), time.monotonic() - started))
+
+    store.commit_journal = timed
+    yield taken
 
 
 def machine() -> str:

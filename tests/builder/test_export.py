@@ -16,7 +16,7 @@ from selftaught_builder.export import Version
 from selftaught_builder.funnel import Funnel
 from selftaught_builder.pipeline import export
 from selftaught_builder.room import open_room
-from support.stores import SUMS, Scripted
+from support.stores import SUMS, Scripted, reasoned
 
 CHOICES = [
     {"question": "Where do fish live?", "choices": {"A": "in trees", "B": "in water"}, "answer": "B"},
@@ -161,30 +161,32 @@ def test_no_exported_byte_holds_a_hint(tmp_path: Path, shown: bool) -> None:
     numbers = Scripted(tmp_path / "sums", export={"examples": shown})
     for question in range(4):
         parent = numbers.attempt(question, "The answer is 1.")
-        reasoned = f"Reasoning it through we find out. The answer is {numbers.questions[question].gold}."
-        numbers.attempt(question, reasoned, kind="rationalized", parent=parent)
+        numbers.attempt(question, reasoned(numbers.questions[question]), kind="rationalized", parent=parent)
     letters = Scripted(
         tmp_path / "choices",
         CHOICES,
         questions={"source": "questions.jsonl", "choices": "choices"},
         export={"examples": shown},
     )
-    for question, said in enumerate(
-        ("Fish breathe in water. The answer is in water (B).", "Fire burns. The answer is (A).")
-    ):
+    said = (
+        "Their gills take the air out of the water. The answer is in water (B).",
+        "A flame burns whoever touches it, so that it must be. The answer is (A).",
+    )
+    for question in range(2):
         parent = letters.attempt(question, "No idea.")
-        letters.attempt(question, said, kind="rationalized", parent=parent)
-    for scripted, mark in ((numbers, re.compile(r"\(\d+\)")), (letters, re.compile(r"CORRECT", re.IGNORECASE))):
-        asked = scripted.store
+        letters.attempt(question, said[question], kind="rationalized", parent=parent)
+    for scripted, mark in ((numbers, re.compile(r"\(\d+\)")), (letters, re.compile(r"\(CORRECT\)"))):
         version = scripted.export()
-        hinted = asked.sql("SELECT messages FROM prompts JOIN attempts ON prompt = hash WHERE kind = 'rationalized'")
+        hinted = scripted.store.sql(
+            "SELECT messages FROM prompts JOIN attempts ON prompt = hash WHERE kind = 'rationalized'"
+        )
         assert all(mark.search(prompt) for prompt in hinted["messages"].cast(pl.String)), "the hint was there"
         rows = rows_of(version)
         assert {row["kind"] for row in rows} == {"rationalized"}
         assert len(rows) == len(scripted.questions)
         for row in rows:
-            assert not mark.search(repr(row["messages"])), row["messages"]
-        assert not re.search(r"\(CORRECT\)", "".join(map(repr, rows)))
+            assert not mark.search(prompts_of(row)), row["messages"]
+        assert not any("CORRECT" in str(row) for row in rows)
         card = (version.folder / "README.md").read_text(encoding="utf-8")
         assert not mark.search(card)
         assert "**100% of the rows are rationalized**" in card
@@ -210,7 +212,7 @@ def test_few_shot_examples_are_left_out_unless_asked_for(scripted: Scripted) -> 
 
 
 def test_the_limit_per_question_prefers_what_was_sampled(scripted: Scripted) -> None:
-    hinted = scripted.attempt(0, "Think it over well. The answer is 5.", kind="rationalized")
+    hinted = scripted.attempt(0, reasoned(scripted.questions[0]), kind="rationalized")
     sampled = [scripted.attempt(0, f"Try {number}. The answer is 5.", sample_index=number) for number in range(3)]
     other = scripted.attempt(1)
 
@@ -242,7 +244,7 @@ def test_reasoning_goes_before_the_rationale_or_is_dropped(scripted: Scripted) -
 
 def test_a_completion_prompt_is_exported_without_its_hint(tmp_path: Path) -> None:
     scripted = Scripted(tmp_path / "sums", prompt={"style": "completion"})
-    scripted.attempt(0, "Reasoning it through. The answer is 5.", kind="rationalized")
+    scripted.attempt(0, reasoned(scripted.questions[0]), kind="rationalized")
     (row,) = rows_of(scripted.export())
     assert [message["role"] for message in row["messages"]] == ["user", "assistant"]
     assert row["messages"][0]["content"].endswith(f"Q: {SUMS[0]['question']}\nA:")
@@ -283,7 +285,7 @@ def test_the_funnel_adds_up_and_stands_in_the_card(tmp_path: Path) -> None:
     scripted.attempt(1, finish_reason="length")
     scripted.attempt(1, "", error="server", error_text="HTTP 500", finish_reason="")
     scripted.attempt(2, "The answer is 25.")
-    scripted.attempt(2, "Put them together. The answer is 24.", kind="rationalized")
+    scripted.attempt(2, reasoned(scripted.questions[2]), kind="rationalized")
     scripted.attempt(2, kind="evaluated")
     version = scripted.export()
     funnel = version.funnel
@@ -293,7 +295,7 @@ def test_the_funnel_adds_up_and_stands_in_the_card(tmp_path: Path) -> None:
     assert (funnel.attempts, funnel.errors, funnel.truncated, funnel.completions) == (7, 1, 1, 6)
     assert (funnel.correct, funnel.kept, funnel.exported, funnel.rationalized_exported) == (5, 3, 2, 1)
     head, body = front_matter(version)
-    cells = dict(re.findall(r"^\| (?:– )?([^|]+?) \| (\d+) \|$", body, re.MULTILINE))
+    cells = dict(re.findall(r"^\| (?:\u2013 )?([^|]+?) \| (\d+) \|$", body, re.MULTILINE))
     assert cells["train"] == "2"
     for label, number in (
         ("source rows", 8),
@@ -324,7 +326,7 @@ def test_the_funnel_adds_up_when_the_source_has_grown_under_the_same_recipe(tmp_
     assert (funnel.source_rows, funnel.questions, funnel.not_asked) == (5, 4, 0)
 
 
-HOSTILE = "a | b\n---\nlicense: evil\n---\n</td><script>alert(1)</script> `x` {{ recipe }} {% raw %} \x1b[31m The answer is 5."
+HOSTILE = "a | b\n---\nlicense: evil\n---\n</td><script>alert(1)</script> `x` {{ 7 * 7 }} \x1b[31m The answer is 5."
 
 
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
@@ -338,21 +340,9 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert row["messages"][-2]["content"] == f"{HOSTILE} How many?"
     head, body = front_matter(version)
     assert head["license"] == "other: [x"
-    assert set(head) == set(front_matter_keys())
+    assert "evil" not in str(head)
     assert "<script>" not in body
     assert "\x1b" not in body
     assert "# Heading" not in body.splitlines()
     (facts,) = (line for line in body.splitlines() if line.startswith("| sampled |"))
     assert len(re.split(r"(?<!\\)\|", facts)) == 9, "seven cells between eight bars"
-
-
-def front_matter_keys() -> list[str]:
-    return [
-        "license",
-        "language",
-        "pretty_name",
-        "annotations_creators",
-        "tags",
-        "size_categories",
-        "configs",
-    ]

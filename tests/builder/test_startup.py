@@ -5,21 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = set(
-    [
-        "aiohttp",
-        "datasets",
-        "duckdb",
-        "litellm",
-        "numpy",
-        "openai",
-        "polars",
-        "pyarrow",
-        "pydantic_ai",
-        "torch",
-        "transformers",
-    ]
-)
+HEAVY = {"aiohttp", "datasets", "duckdb", "litellm", "numpy", "openai", "polars", "pyarrow", "pydantic_ai", "torch"}
 CODE = """
 import sys
 from selftaught_builder.cli import main

@@ -52,6 +52,11 @@ def right(question: Question) -> str:
     return f"We think it through. The answer is {question.gold}."
 
 
+def reasoned(question: Question) -> str:
+    """Return a completion that reasons its way to the right answer, so that no hint shows in it."""
+    return f"First count what was there before, then add or take away what has changed. The answer is {question.gold}."
+
+
 class Scripted:
     """A room whose store is filled with scripted attempts.
 

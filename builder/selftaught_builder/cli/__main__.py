@@ -1,0 +1,5 @@
+"""`python -m selftaught_builder.cli` is the command `selftaught`."""
+
+from selftaught_builder.cli import main
+
+main()
