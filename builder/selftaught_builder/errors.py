@@ -63,7 +63,7 @@ class StoreBusyError(SelftaughtError):
     """Another process is writing to this store."""
 
 
-class BudgetStop(SelftaughtError):
+class BudgetStop(SelftaughtError):  # noqa: N818 (it stops a run; nothing went wrong)
     """A budget is spent; everything done so far is kept."""
 
     exit_code = 3

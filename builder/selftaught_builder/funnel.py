@@ -106,7 +106,7 @@ def count_funnel(store: Store, recipe: Recipe, run: str, exported: pl.DataFrame 
         source = connection.execute("SELECT source_rows FROM runs WHERE id = ?", [run]).fetchone()
     total = [sum(row[column] for row in kinds) for column in range(1, 7)]
     return Funnel(
-        source_rows=(source and source[0]) or asked[0] + sum(rejected.values()),
+        source_rows=source[0] if source else asked[0] + sum(rejected.values()),
         rejected=rejected,
         questions=asked[0],
         attempts=total[0],

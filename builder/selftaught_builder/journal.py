@@ -1,7 +1,7 @@
 """The journal: where a completion is safe the moment it arrives.
 
-One record is one line, `crc32 json\\n`, written by a single `write(2)` to a file opened for appending: once `append`
-returns, the record survives the death of this process. Records reach the tables in groups: `rotate` closes the current
+One record is one line, `crc32 json` and a line feed, written by a single `write(2)` to a file opened for appending: once
+`append` returns, the record survives the death of this process. Records reach the tables in groups: `rotate` closes the current
 segment, the store commits closed segments in one transaction each, and `drop` removes what is committed. Committing a
 segment twice is harmless (rows are identified by their ids), so a crash between commit and drop loses and doubles nothing.
 """

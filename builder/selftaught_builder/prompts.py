@@ -26,11 +26,19 @@ class Askable(Protocol):
     """What a template sees of a question."""
 
     @property
-    def text(self) -> str: ...
+    def text(self) -> str:
+        """The question."""
+        ...
+
     @property
-    def gold(self) -> str: ...
+    def gold(self) -> str:
+        """The known answer."""
+        ...
+
     @property
-    def choices(self) -> Mapping[str, str]: ...
+    def choices(self) -> Mapping[str, str]:
+        """Letter to text; empty where there are none."""
+        ...
 
 
 @dataclass(frozen=True)

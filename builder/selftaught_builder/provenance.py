@@ -16,6 +16,11 @@ from selftaught_builder.questions import Loaded
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.store import Store, insert_frame
 
+_QUESTION_COLUMNS = [
+    *("hash", "id", "source", "split", "row_number", "question", "gold", "answer_kind", "choices", "meta"),
+    *("run", "position"),
+]
+
 
 @cache
 def code_revision() -> str:
@@ -55,8 +60,7 @@ def record_questions(store: Store, run: str, recipe_name: str, loaded: Loaded) -
             )
             for position, question in enumerate(loaded.questions)
         ],
-        schema=["hash", "id", "source", "split", "row_number", "question", "gold", "answer_kind", "choices", "meta"]
-        + ["run", "position"],
+        schema=_QUESTION_COLUMNS,
         orient="row",
     )
     rejected = pl.DataFrame(

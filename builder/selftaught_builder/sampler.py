@@ -246,7 +246,8 @@ class Sampler:
         self._stopping.set()
         self._failure = SelftaughtError(
             f"{self.context.identity.endpoint}: the endpoint gives no completions any more ({reply.error}): "
-            f"{(reply.error_text or '')[:300]}\n  Everything that arrived is kept. Mend the endpoint, then run the same command again."
+            f"{(reply.error_text or '')[:300]}\n"
+            "  Everything that arrived is kept. Mend the endpoint, then run the same command again."
         )
 
 

@@ -7,6 +7,7 @@ are made anew after each migration and whenever a verifier appears: `attempts_wi
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 import duckdb
@@ -99,7 +100,7 @@ def create_views(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_SPENDING)
 
 
-def wide_select(verifiers: list[str], pinned: dict[str, str] | None = None) -> str:
+def wide_select(verifiers: Sequence[str], pinned: Mapping[str, str] | None = None) -> str:
     """Return the query behind `attempts_wide`.
 
     Args:

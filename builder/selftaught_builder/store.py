@@ -30,7 +30,10 @@ WRITE_PATIENCE = 60.0
 # Blocks of the journal made ready before the file is opened, so that readers are kept out only while rows go in.
 READY_BLOCKS = 5
 # A query, whoever wrote it, cannot leave the file it is asked of.
-_LOCKED_DOWN = {"enable_external_access": "false", "lock_configuration": "true"}
+_LOCKED_DOWN: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",
+    "lock_configuration": "true",
+}
 # What DuckDB says where another process, or another thread of this one, has the file open in another way.
 _BUSY = ("could not set lock", "with a different configuration")
 
@@ -175,7 +178,7 @@ def insert_frame(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.Da
     columns = ", ".join(frame.columns)
     connection.register("incoming", frame.to_arrow())
     unless = "" if table in KEYLESS else " ON CONFLICT DO NOTHING"
-    connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM incoming{unless}")  # noqa: S608
+    connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM incoming{unless}")
     connection.unregister("incoming")
 
 
@@ -214,11 +217,10 @@ def _migrate(path: Path) -> None:
 
 def _connect(path: Path, *, read_only: bool, patience: float) -> duckdb.DuckDBPyConnection:
     """Open the file, waiting while somebody else holds it."""
-    config = _LOCKED_DOWN if read_only else {}
     deadline = time.monotonic() + patience
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only, config=config)
+            return duckdb.connect(str(path), read_only=read_only, config=_LOCKED_DOWN if read_only else {})
         except duckdb.Error as error:
             text = str(error)
             if not any(busy in text.lower() for busy in _BUSY):

@@ -26,14 +26,14 @@ EARLY = (
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> Scripted:
     """A store in which each audit has something to find, and something that looks like it."""
     made = Scripted(tmp_path_factory.mktemp("audit") / "sums", keep="answer = 'pass'")
-    made.false = [  # type: ignore[attr-defined]
+    made.notes["false"] = [
         made.attempt(0, "2 + 3 = 6, so it is one less. The answer is 5.", sample_index=0),
         made.attempt(0, "First 2 + 2 = 5 and nothing is lost of them all. The answer is 5.", kind="rationalized"),
     ]
     made.attempt(0, "2 + 3 = 5. The answer is 5.", sample_index=1)
     made.attempt(0, "2 + 3 = 7. The answer is 7.", sample_index=2)  # false, but not kept
     made.attempt(0, "2 + 3 = 6. The answer is 5.", kind="evaluated")
-    made.lucky = made.attempt(1, sample_index=0)  # type: ignore[attr-defined]
+    made.notes["lucky"] = made.attempt(1, sample_index=0)
     for index in (1, 2):
         made.attempt(1, "The answer is 6.", sample_index=index)
     made.attempt(1, "The answer is 6.", kind="rationalized")
@@ -42,7 +42,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Scripted:
     made.attempt(2, "The answer is 10.", kind="rationalized")
     made.attempt(2, "", error="server", finish_reason="")
     made.attempt(2, kind="evaluated")  # right, but no attempt at building the dataset
-    made.early = made.attempt(3, EARLY, sample_index=0)  # type: ignore[attr-defined]
+    made.notes["early"] = made.attempt(3, EARLY, sample_index=0)
     made.attempt(3, "She walks eight miles on each day, and that on five days. The answer is 40.", sample_index=1)
     made.attempt(3, EARLY.replace("40", "41"), sample_index=2)  # early, but wrong
     made.verify()
@@ -62,7 +62,7 @@ def test_there_are_five_audits_and_each_says_how_to_read_it() -> None:
 
 def test_false_equations_among_the_kept_are_found(scripted: Scripted) -> None:
     rows = found(scripted, "false_equation")
-    assert {row["attempt"] for row in rows} == set(scripted.false)  # type: ignore[attr-defined]
+    assert {row["attempt"] for row in rows} == set(scripted.notes["false"])
     assert {row["kind"] for row in rows} == {"sampled", "rationalized"}
 
 
@@ -82,12 +82,12 @@ def test_hinted_stands_against_unhinted(scripted: Scripted) -> None:
 
 def test_an_answer_before_the_reasoning_is_found(scripted: Scripted) -> None:
     rows = found(scripted, "answer_before_reasoning")
-    assert [row["attempt"] for row in rows] == [scripted.early]  # type: ignore[attr-defined]
+    assert [row["attempt"] for row in rows] == [scripted.notes["early"]]
 
 
 def test_a_lucky_minority_is_found(scripted: Scripted) -> None:
     (row,) = found(scripted, "lucky_minority")
-    assert row["attempt"] == scripted.lucky  # type: ignore[attr-defined]
+    assert row["attempt"] == scripted.notes["lucky"]
     assert (row["samples_right"], row["samples_of_the_favourite"], row["share_right"]) == (1, 2, 0.33)
 
 
@@ -116,7 +116,7 @@ def test_the_command_prints_json(scripted: Scripted) -> None:
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
     assert list(printed) == NAMES
-    assert [row["attempt"] for row in printed["answer_before_reasoning"]] == [scripted.early]  # type: ignore[attr-defined]
+    assert [row["attempt"] for row in printed["answer_before_reasoning"]] == [scripted.notes["early"]]
     one = selftaught("audit", scripted.room.folder, "never_pass", "--json")
     assert json.loads(one.stdout) == {"never_pass": printed["never_pass"]}
 

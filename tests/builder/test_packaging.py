@@ -50,7 +50,11 @@ def test_an_installed_package_makes_a_room(wheel: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("like", "name", "said"),
-    [("gsm9k", "mine", "There are: commonsenseqa, gsm8k, svamp"), ("svamp", "../up", "lower-case"), ("svamp", "", "name")],
+    [
+        ("gsm9k", "mine", "There are: commonsenseqa, gsm8k, svamp"),
+        ("svamp", "../up", "lower-case"),
+        ("svamp", "", "name"),
+    ],
 )
 def test_a_wrong_room_is_refused(like: str, name: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=said):

@@ -38,13 +38,13 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Scripted:
     allowed = [made.attempt(0), made.attempt(1), made.attempt(0, "2 + 3 = 6, no: 2 + 3 = 5. The answer is 5.")]
     allowed += [made.attempt(1, "He ate two of nine. 9 - 2 = 7. The answer is 7.", kind="rationalized")]
     made.verify()
-    made.allowed = frozenset(allowed)  # type: ignore[attr-defined]
+    made.notes["allowed"] = frozenset(allowed)
     return made
 
 
 @pytest.fixture(scope="module")
 def allowed(scripted: Scripted) -> frozenset[str]:
-    return scripted.allowed  # type: ignore[attr-defined]
+    return scripted.notes["allowed"]
 
 
 @pytest.fixture(scope="module")

@@ -61,11 +61,16 @@ def hub() -> Iterator[Hub]:
             if self.path.endswith("/validate-yaml"):
                 return self.answer(200, {"errors": [], "warnings": []})
             if "/preupload/" in self.path:
-                files = [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in json.loads(raw)["files"]]
+                files = [
+                    {"path": f["path"], "uploadMode": "regular", "shouldIgnore": False}
+                    for f in json.loads(raw)["files"]
+                ]
                 return self.answer(200, {"files": files})
             if "/commit/" in self.path:
                 state.commits.append([json.loads(line) for line in raw.splitlines()])
-                return self.answer(200, {"commitUrl": f"{state.url}/datasets/me/set/commit/{'a' * 40}", "commitOid": "a" * 40})
+                return self.answer(
+                    200, {"commitUrl": f"{state.url}/datasets/me/set/commit/{'a' * 40}", "commitOid": "a" * 40}
+                )
             if "/tag/" in self.path:
                 state.tags.append(json.loads(raw))
                 return self.answer(200, {})

@@ -70,6 +70,7 @@ class Scripted:
         self.room: Room = open_room(write_room(folder, rows, **recipe))
         self.loaded = load_questions(self.room.recipe.questions, self.room.folder)
         self.store = self.room.store(create=True)
+        self.notes: dict[str, Any] = {}  # what a test wants to find again
         self._count = 0
         with self.store.writer():
             record_questions(self.store, self.room.run, self.room.recipe.name, self.loaded)

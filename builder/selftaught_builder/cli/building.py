@@ -27,7 +27,7 @@ def init(
     like: Annotated[str, typer.Option(help="Start from this shipped room: gsm8k, svamp or commonsenseqa.")] = "svamp",
     folder: Annotated[Path, typer.Option(help="Where rooms stand.")] = Path("datasets"),
 ) -> None:
-    """Make a new room: a commented recipe and few-shot rationales to edit."""
+    """Make a new room. It holds a commented recipe and few-shot rationales to edit."""
     from selftaught_builder.cli.display import console
     from selftaught_builder.shipped import copy_room
 
@@ -54,7 +54,7 @@ def run(
 def sample(
     room: RoomPath, questions: Questions = None, store: StorePath = None, run: Run = None, json: Json = False
 ) -> None:
-    """Ask the model k times for every question that lacks samples. Running it again continues."""
+    """Sample k rationales for each question. Those that are there already are not asked for again."""
     from selftaught_builder import pipeline
     from selftaught_builder.cli.display import Display
 
@@ -63,7 +63,7 @@ def sample(
 
 
 def verify(room: RoomPath, store: StorePath = None, json: Json = False) -> None:
-    """Add the verdicts that the store lacks, without asking the model anything."""
+    """Add the verdicts that the store lacks. The model is asked nothing."""
     from selftaught_builder import pipeline
     from selftaught_builder.cli.display import Display
 
@@ -73,7 +73,7 @@ def verify(room: RoomPath, store: StorePath = None, json: Json = False) -> None:
 def rationalize(
     room: RoomPath, questions: Questions = None, store: StorePath = None, run: Run = None, json: Json = False
 ) -> None:
-    """Ask again with the answer as a hint, where no sample was kept."""
+    """Ask again with the answer as a hint. Only questions without a kept sample are asked."""
     from selftaught_builder import pipeline
     from selftaught_builder.cli.display import Display
 
@@ -82,7 +82,7 @@ def rationalize(
 
 
 def export(room: RoomPath, store: StorePath = None, run: Run = None, json: Json = False) -> None:
-    """Write the dataset version that the policy selects."""
+    """Write a dataset version. It holds what the policy keeps; the same store and recipe give the same version."""
     from selftaught_builder import pipeline
 
     _show_version(pipeline.export(_open(room, None, store, run)), json=json)

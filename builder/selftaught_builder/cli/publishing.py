@@ -19,7 +19,7 @@ def push(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be uploaded; contact nobody.")] = False,
     private: Annotated[bool, typer.Option("--private", help="Make the repository private where it is new.")] = False,
 ) -> None:
-    """Publish a dataset version on the Hugging Face Hub: one commit, one tag. The token comes from the environment."""
+    """Publish a version on the hub. One commit and one tag; the token comes from HF_TOKEN or a login."""
     from selftaught_builder.cli.display import console
     from selftaught_builder.push import files_of, push_version
 

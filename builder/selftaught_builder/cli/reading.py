@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-recipes = typer.Typer(help="Look at recipes: `show` with every default, `schema` for editors.", no_args_is_help=True)
+recipes = typer.Typer(
+    help="Show a recipe, or the schema of recipes.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +51,7 @@ def schema() -> None:
 
 
 def questions(room: RoomPath, questions: Questions = None, json: Json = False) -> None:
-    """Read the question source and report what becomes a question and what is kept out, by row."""
+    """Check the question source. Reports what becomes a question and what is kept out, by row."""
     from selftaught_builder.cli.display import console, plain, show_pairs
     from selftaught_builder.questions import load_questions
     from selftaught_builder.room import open_room
@@ -84,7 +88,7 @@ def questions(room: RoomPath, questions: Questions = None, json: Json = False) -
 
 
 def status(room: RoomPath, store: StorePath = None, run: Run = None, json: Json = False) -> None:
-    """Show the funnel: from source rows to kept rationales, with tokens and cost."""
+    """Show the funnel, tokens and cost. The funnel runs from source rows to exported rationales."""
     from dataclasses import asdict
 
     from selftaught_builder.cli.display import console, show_frame, show_funnel
@@ -149,7 +153,7 @@ def audit(
     show_sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
     json: Json = False,
 ) -> None:
-    """Look for leaks in the filter: right answers with wrong reasoning, hints that show, luck."""
+    """Look for leaks in the filter. Right answers with wrong reasoning, hints that show, luck."""
     from selftaught_builder.audit import audits, find_audit, run_audit
     from selftaught_builder.cli.display import console, plain, show_frame
     from selftaught_builder.room import open_room

@@ -18,9 +18,7 @@ def serve(
     slots: Annotated[int | None, typer.Option(help="Requests served at once.")] = None,
     context: Annotated[int, typer.Option(help="Tokens of context per slot.")] = 2048,
 ) -> None:
-    """Serve a model on this machine with OpenAI's routes, until Ctrl-C."""
-    import time
-
+    """Serve a model on this machine. It has OpenAI's routes, and runs until Ctrl-C."""
     from selftaught_builder.cli.display import console
     from selftaught_builder.endpoints.local import LlamaServer, resolve_model
 
@@ -28,8 +26,7 @@ def serve(
     with LlamaServer(resolved, slots=slots, context=context, port=port) as server:
         console.print(f"{resolved.name} at {server.base_url}  ({resolved.weights}); Ctrl-C stops it", markup=False)
         try:
-            while server.alive:
-                time.sleep(0.5)
+            server.wait()
         except KeyboardInterrupt:
             return
     raise typer.Exit(1)

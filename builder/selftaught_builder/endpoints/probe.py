@@ -17,7 +17,9 @@ _MESSAGES = ({"role": "user", "content": "Name ten random words."},)
 class Completes(Protocol):
     """The part of an endpoint that a probe needs."""
 
-    async def complete(self, request: Request) -> Reply: ...
+    async def complete(self, request: Request) -> Reply:
+        """Ask for one sample."""
+        ...
 
 
 async def probe(endpoint: Completes) -> Mapping[str, bool | None]:

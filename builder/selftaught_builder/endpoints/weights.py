@@ -6,6 +6,7 @@ and vLLM name the files they serve; on this machine those are hashed. What nobod
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,15 @@ async def served_weights(get: Get, base_url: str, model: str) -> str:
     rows = listing.get("data") if isinstance(listing.get("data"), list) else []
     roots = [row.get("root") for row in rows or [] if isinstance(row, dict) and row.get("id") == model]
     for path in (sglang.get("model_path"), llama_cpp.get("model_path"), *roots):
-        if isinstance(path, str) and path.startswith("/") and Path(path).exists():
-            return fingerprint_weights(Path(path))
+        if isinstance(path, str) and path.startswith("/"):
+            found = await asyncio.to_thread(_fingerprint, Path(path))
+            if found:
+                return found
     return UNKNOWN_WEIGHTS
+
+
+def _fingerprint(path: Path) -> str | None:
+    return fingerprint_weights(path) if path.exists() else None
 
 
 async def _ask(get: Get, url: str) -> dict[str, Any]:

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from selftaught_builder.store import open_store
+from support.command import environment, selftaught
+from support.stores import Scripted, write_room
+
+COMMANDS = ("sample", "status", "run")
+
+
+def recipe(text: str, name: str = "recipe.yaml") -> Callable[[Path], None]:
+    """Return what puts this text into a room's file."""
+
+    def write(room: Path) -> None:
+        (room / name).write_text(text, encoding="utf-8")
+
+    return write
+
+
+def amended(**keys: object) -> Callable[[Path], None]:
+    """Return what makes the room anew with these keys in its recipe."""
+
+    def write(room: Path) -> None:
+        write_room(room, **keys)
+
+    return write
+
+
+def broken(encoded: bytes, name: str = "recipe.yaml") -> Callable[[Path], None]:
+    def write(room: Path) -> None:
+        (room / name).write_bytes(encoded)
+
+    return write
+
+
+def no_examples(room: Path) -> None:
+    (room / "examples.yaml").unlink()
+
+
+def newer(room: Path) -> None:
+    open_store(room / "store.duckdb", create=True)
+    with duckdb.connect(str(room / "store.duckdb")) as connection:
+        connection.execute("INSERT INTO migrations VALUES (999, now())")
+
+
+def with_store(room: Path) -> None:
+    open_store(room / "store.duckdb", create=True)
+
+
+def as_it_is(room: Path) -> None:
+    """Nothing is wrong with the room."""
+
+
+HEAD = "name: sums\nquestions:\n  source: questions.jsonl\n"
+MINE = {"source": "questions.jsonl"}
+
+# What is done to a good room, the arguments after ROOM's place (marked by None), and what the message must say.
+CASES: dict[str, tuple[Callable[[Path], None], list[str | None], list[str]]] = {
+    "unknown key": (recipe(HEAD + "sampel: {k: 3}\n"), ["status", None], ["recipe.yaml:4", "`sampel`", "mean `sample`?"]),
+    "unknown nested key": (
+        recipe(HEAD + "sample:\n  k: 3\n  temprature: 1\n"),
+        ["sample", None],
+        ["recipe.yaml:6", "`sample.temprature`", "mean `temperature`?"],
+    ),
+    "wrong type": (
+        recipe(HEAD + "sample:\n  k: many\n"),
+        ["sample", None],
+        ["recipe.yaml:5", "`sample.k`", "integer", "'many'", "recipe schema"],
+    ),
+    "out of range": (
+        recipe(HEAD + "sample: {temperature: 3}\n"),
+        ["run", None],
+        ["recipe.yaml:4", "`sample.temperature`", "less than or equal to 2"],
+    ),
+    "missing key": (recipe("questions: {source: x.jsonl}\n"), ["run", None], ["recipe.yaml:1", "`name` is missing", "Add"]),
+    "no source": (recipe("name: sums\nquestions: {limit: 3}\n"), ["run", None], ["recipe.yaml", "`source` or `query`"]),
+    "no answer verifier": (
+        recipe(HEAD + "verify: [equations]\n"),
+        ["run", None],
+        ["recipe.yaml:4", "`verify`", "must list `answer`"],
+    ),
+    "YAML syntax": (recipe("name: sums\nquestions: {source: [\n"), ["run", None], ["recipe.yaml:3", "not valid YAML", "Mend"]),
+    "not UTF-8": (broken(b"name: s\xff\n"), ["status", None], ["recipe.yaml", "cannot be read", "UTF-8"]),
+    "NUL in the recipe": (broken(b"name: s\0\n"), ["status", None], ["recipe.yaml", "not valid YAML"]),
+    "a list": (recipe("- 1\n"), ["run", None], ["recipe.yaml", "mapping of keys", "selftaught init"]),
+    "empty recipe": (recipe(""), ["run", None], ["recipe.yaml", "mapping of keys"]),
+    "no examples file": (no_examples, ["run", None], ["examples.yaml", "no such file"]),
+    "an example without a key": (
+        recipe("- {question: Why?, answer: 3}\n", "examples.yaml"),
+        ["run", None],
+        ["examples.yaml:1", "lacks a key", "rationale"],
+    ),
+    "no such template": (amended(prompt={"template": "star"}), ["run", None], ["star", "no template", "star-cot"]),
+    "a broken template": (
+        lambda room: (amended(prompt={"template": "own.jinja"})(room), recipe("{% if %}", "own.jinja")(room))[0],
+        ["run", None],
+        ["own.jinja:1", "not a Jinja template"],
+    ),
+    "missing questions": (
+        amended(questions={"source": "question.jsonl"}),
+        ["questions", None],
+        ["question.jsonl", "no such file", "Did you mean `questions.jsonl`?"],
+    ),
+    "missing questions file": (as_it_is, ["sample", None, "--questions", "nowhere.jsonl"], ["nowhere.jsonl", "no such file"]),
+    "empty question set": (recipe("", "questions.jsonl"), ["sample", None], ["questions.jsonl", "holds no rows", "Check"]),
+    "no answer field": (
+        amended(questions={**MINE, "answer": "anwser"}),
+        ["sample", None],
+        ["questions.jsonl", "`anwser`", "`questions.answer`", "did you mean `answer`?"],
+    ),
+    "unknown kind of file": (amended(questions={"source": "recipe.yaml"}), ["questions", None], ["recipe.yaml", "`.yaml`"]),
+    "bad policy": (amended(keep="answer = "), ["sample", None], ["keep: answer =", "syntax error", "SQL condition"]),
+    "unknown column": (amended(keep="answr = 'pass'"), ["sample", None], ["keep:", "`answr`", "mean `answer`?"]),
+    "unknown verifier": (amended(verify=["answer", "equation"]), ["sample", None], ["verify", "`equation`", "equations"]),
+    "bad policy of a store": (
+        lambda room: (amended(keep="answr = 'pass'")(room), with_store(room))[0],
+        ["audit", None],
+        ["keep:", "`answr`", "mean `answer`?"],
+    ),
+    "bad policy in status": (
+        lambda room: (amended(keep="(answer = 'pass'")(room), with_store(room))[0],
+        ["status", None],
+        ["keep:", "syntax error"],
+    ),
+    "unknown audit": (with_store, ["audit", None, "luck"], ["no audit `luck`", "lucky_minority"]),
+    "no store": (as_it_is, ["status", None], ["store.duckdb", "no store here", "selftaught sample"]),
+    "newer store": (newer, ["status", None], ["store.duckdb", "schema 999", "pip install -U selftaught"]),
+    "corrupt store": (broken(b"\1" * 9999, "store.duckdb"), ["sample", None], ["store.duckdb", "cannot be opened", "copy"]),
+    "bad SQL": (with_store, ["sql", None, "SELEC 1"], ["SQL", "syntax error", "--schema"]),
+    "unknown table": (with_store, ["sql", None, "FROM attempt"], ["SQL", "attempt", "--schema"]),
+    "SQL that writes": (with_store, ["sql", None, "DELETE FROM attempts"], ["SQL", "read-only"]),
+    "SQL that reads files": (with_store, ["sql", None, "FROM read_text('recipe.yaml')"], ["SQL", "disabled"]),
+    "no endpoint": (
+        amended(endpoint={"kind": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1", "retries": 0}),
+        ["sample", None],
+        ["http://127.0.0.1:9/v1"],
+    ),
+    "unknown option": (as_it_is, ["status", None, "--jsno"], ["--jsno"]),
+    "unknown command": (as_it_is, ["statsu", None], ["statsu"]),
+    "unknown shipped room": (as_it_is, ["init", "mine", "--like", "nothing"], ["`nothing`", "gsm8k"]),
+    "bad name": (as_it_is, ["init", "../mine"], ["`../mine`", "lower-case"]),
+}  # fmt: skip
+
+
+def check_complaint(done: subprocess.CompletedProcess[str], said: list[str]) -> None:
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert not [part for part in said if part not in done.stderr], done.stderr
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Path:
+    return write_room(tmp_path / "sums")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_wrong_input_is_named_with_its_place_and_its_mend(room: Path, case: str) -> None:
+    spoil, arguments, said = CASES[case]
+    spoil(room)
+    done = selftaught(*(room if argument is None else argument for argument in arguments), cwd=room.parent)
+    check_complaint(done, said)
+
+
+@pytest.mark.parametrize("command", ["run", "status", "sql", "recipe show"])
+def test_what_is_no_room_is_said(tmp_path: Path, command: str) -> None:
+    done = selftaught(*command.split(), tmp_path / "nowhere", *(["SELECT 1"] if command == "sql" else []))
+    check_complaint(done, ["nowhere", "no recipe here", "Name a room's folder"])
+
+
+def test_an_unknown_fsync_policy_is_said(room: Path) -> None:
+    done = selftaught("sample", room, env=environment(SELFTAUGHT_FSYNC="sometimes"))
+    check_complaint(done, ["SELFTAUGHT_FSYNC", "`sometimes`", "always, group or never"])
+
+
+def test_nothing_to_export_is_said(tmp_path: Path) -> None:
+    scripted = Scripted(tmp_path / "sums")
+    scripted.attempt(0, "The answer is 6.")
+    done = selftaught("export", scripted.room.folder)
+    check_complaint(done, ["keeps nothing of 1 completions", "selftaught audit"])
+
+
+def test_a_policy_that_fails_on_the_data_is_said(tmp_path: Path) -> None:
+    scripted = Scripted(tmp_path / "sums", keep="completion::INTEGER > 3")
+    scripted.attempt(0)
+    for command in ("export", "status", "audit"):
+        check_complaint(selftaught(command, scripted.room.folder), ["Could not convert"])
+
+
+def test_a_wrong_input_changes_nothing(room: Path) -> None:
+    write_room(room, keep="answr = 'pass'")
+    before = {path: path.read_bytes() for path in room.rglob("*")}
+    assert selftaught("run", room).returncode == 2
+    assert {path: path.read_bytes() for path in room.rglob("*")} == before
+
+
+# Hostile text.
+
+EVIL = "\x1b[31mred\x1b]0;title\x07 \x9b2J \u202egnp.exe [bold]markup[/bold] [/nope] \x08\x08\r\x7f"
+FORBIDDEN = [*map(chr, [*range(9), *range(11, 32), *range(127, 160)]), "\u202e", "\u200b"]
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Scripted:
+    """A room in which everything that comes from outside tries to reach the terminal."""
+    rows = [{"question": f"{EVIL} How many?", "answer": "5", "id": f"{EVIL} id"}, {"question": EVIL, "answer": ""}]
+    rows += [{"question": EVIL, "answer": {"x": EVIL}}, {"question": "q", "answer": "7", "choices": {EVIL: EVIL}}]
+    questions = {"source": "questions.jsonl", "id": "id"}
+    made = Scripted(tmp_path_factory.mktemp("hostile") / "sums", rows, questions=questions, keep="answer = 'pass'")
+    made.attempt(0, f"{EVIL} 2 + 3 = 6. The answer is 5.", model=EVIL, endpoint=EVIL, weights=EVIL)
+    made.attempt(0, f"{EVIL} The answer is 6.", finish_reason=EVIL)
+    made.attempt(0, "", error="server", error_text=EVIL, finish_reason="")
+    made.verify()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("command", "seen"),
+    [
+        (["status", None], "\\x1b[31mred"),
+        (["sql", None, "SELECT * FROM attempts_wide"], "\\x1b"),
+        (["sql", None, "SELECT completion, chr(27) AS \"\x1b[31m[/nope]\" FROM attempts"], "\\x1b[31mred"),
+        (["sql", None, "SELECT '\x1b[31m' nonsense \x1b[31m"], "\\x1b[31m"),
+        (["audit", None], "\\x1b[31mred"),
+        (["audit", None, "false_equation"], "\\x1b[31mred"),
+        (["questions", None], "\\x1b[31mred"),
+        (["export", None], "\\x1b[31mred"),
+        (["verify", None], ""),
+        (["audit", None, "\x1b[31m[/nope]"], "\\x1b[31m"),
+        (["status", None, "--run", "\x1b[31m[/nope]"], ""),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_text_from_outside_cannot_steer_the_terminal(hostile: Scripted, command: list[str | None], seen: str) -> None:
+    done = selftaught(*(hostile.room.folder if part is None else part for part in command))
+    assert done.returncode in (0, 2), done.stderr
+    assert "Traceback" not in done.stderr
+    shown = done.stdout + done.stderr
+    assert seen in shown
+    assert [mark for mark in FORBIDDEN if mark in shown] == []
+
+
+@pytest.mark.parametrize("command", [["status"], ["questions"], ["audit"], ["export"]], ids=str)
+def test_json_holds_no_control_character_and_loses_nothing(hostile: Scripted, command: list[str]) -> None:
+    done = selftaught(*command, hostile.room.folder, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)
+    assert [mark for mark in FORBIDDEN if mark in done.stdout] == []
+
+
+def test_sql_gives_the_text_as_it_is_to_a_script(hostile: Scripted) -> None:
+    done = selftaught("sql", hostile.room.folder, "SELECT completion FROM attempts WHERE error IS NULL", "--json")
+    texts = {row["completion"] for row in json.loads(done.stdout)}
+    assert texts == {f"{EVIL} 2 + 3 = 6. The answer is 5.", f"{EVIL} The answer is 6."}
+    assert [mark for mark in FORBIDDEN if mark in done.stdout] == []
