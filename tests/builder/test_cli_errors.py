@@ -63,7 +63,11 @@ MINE = {"source": "questions.jsonl"}
 
 # What is done to a good room, the arguments after ROOM's place (marked by None), and what the message must say.
 CASES: dict[str, tuple[Callable[[Path], None], list[str | None], list[str]]] = {
-    "unknown key": (recipe(HEAD + "sampel: {k: 3}\n"), ["status", None], ["recipe.yaml:4", "`sampel`", "mean `sample`?"]),
+    "unknown key": (
+        recipe(HEAD + "sampel: {k: 3}\n"),
+        ["status", None],
+        ["recipe.yaml:4", "`sampel`", "mean `sample`?"],
+    ),
     "unknown nested key": (
         recipe(HEAD + "sample:\n  k: 3\n  temprature: 1\n"),
         ["sample", None],
@@ -79,21 +83,29 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str | None], list[str]]] = {
         ["run", None],
         ["recipe.yaml:4", "`sample.temperature`", "less than or equal to 2"],
     ),
-    "missing key": (recipe("questions: {source: x.jsonl}\n"), ["run", None], ["recipe.yaml:1", "`name` is missing", "Add"]),
+    "missing key": (
+        recipe("questions: {source: x.jsonl}\n"),
+        ["run", None],
+        ["recipe.yaml:1", "`name` is missing", "Add"],
+    ),
     "no source": (recipe("name: sums\nquestions: {limit: 3}\n"), ["run", None], ["recipe.yaml", "`source` or `query`"]),
     "no answer verifier": (
         recipe(HEAD + "verify: [equations]\n"),
         ["run", None],
         ["recipe.yaml:4", "`verify`", "must list `answer`"],
     ),
-    "YAML syntax": (recipe("name: sums\nquestions: {source: [\n"), ["run", None], ["recipe.yaml:3", "not valid YAML", "Mend"]),
+    "YAML syntax": (
+        recipe("name: sums\nquestions: {source: [\n"),
+        ["run", None],
+        ["recipe.yaml:3", "not valid YAML", "Mend"],
+    ),
     "not UTF-8": (broken(b"name: s\xff\n"), ["status", None], ["recipe.yaml", "cannot be read", "UTF-8"]),
     "NUL in the recipe": (broken(b"name: s\0\n"), ["status", None], ["recipe.yaml", "not valid YAML"]),
     "a list": (recipe("- 1\n"), ["run", None], ["recipe.yaml", "mapping of keys", "selftaught init"]),
     "empty recipe": (recipe(""), ["run", None], ["recipe.yaml", "mapping of keys"]),
     "no examples file": (no_examples, ["run", None], ["examples.yaml", "no such file"]),
     "an example without a key": (
-        recipe("- {question: Why?, answer: 3}\n", "examples.yaml"),
+        recipe("- {question: Why, answer: 3}\n", "examples.yaml"),
         ["run", None],
         ["examples.yaml:1", "lacks a key", "rationale"],
     ),
@@ -108,17 +120,33 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str | None], list[str]]] = {
         ["questions", None],
         ["question.jsonl", "no such file", "Did you mean `questions.jsonl`?"],
     ),
-    "missing questions file": (as_it_is, ["sample", None, "--questions", "nowhere.jsonl"], ["nowhere.jsonl", "no such file"]),
-    "empty question set": (recipe("", "questions.jsonl"), ["sample", None], ["questions.jsonl", "holds no rows", "Check"]),
+    "missing questions file": (
+        as_it_is,
+        ["sample", None, "--questions", "nowhere.jsonl"],
+        ["nowhere.jsonl", "no such file"],
+    ),
+    "empty question set": (
+        recipe("", "questions.jsonl"),
+        ["sample", None],
+        ["questions.jsonl", "holds no rows", "Check"],
+    ),
     "no answer field": (
         amended(questions={**MINE, "answer": "anwser"}),
         ["sample", None],
         ["questions.jsonl", "`anwser`", "`questions.answer`", "did you mean `answer`?"],
     ),
-    "unknown kind of file": (amended(questions={"source": "recipe.yaml"}), ["questions", None], ["recipe.yaml", "`.yaml`"]),
+    "unknown kind of file": (
+        amended(questions={"source": "recipe.yaml"}),
+        ["questions", None],
+        ["recipe.yaml", "`.yaml`"],
+    ),
     "bad policy": (amended(keep="answer = "), ["sample", None], ["keep: answer =", "syntax error", "SQL condition"]),
     "unknown column": (amended(keep="answr = 'pass'"), ["sample", None], ["keep:", "`answr`", "mean `answer`?"]),
-    "unknown verifier": (amended(verify=["answer", "equation"]), ["sample", None], ["verify", "`equation`", "equations"]),
+    "unknown verifier": (
+        amended(verify=["answer", "equation"]),
+        ["sample", None],
+        ["verify", "`equation`", "equations"],
+    ),
     "bad policy of a store": (
         lambda room: (amended(keep="answr = 'pass'")(room), with_store(room))[0],
         ["audit", None],
@@ -132,7 +160,11 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str | None], list[str]]] = {
     "unknown audit": (with_store, ["audit", None, "luck"], ["no audit `luck`", "lucky_minority"]),
     "no store": (as_it_is, ["status", None], ["store.duckdb", "no store here", "selftaught sample"]),
     "newer store": (newer, ["status", None], ["store.duckdb", "schema 999", "pip install -U selftaught"]),
-    "corrupt store": (broken(b"\1" * 9999, "store.duckdb"), ["sample", None], ["store.duckdb", "cannot be opened", "copy"]),
+    "corrupt store": (
+        broken(b"\1" * 9999, "store.duckdb"),
+        ["sample", None],
+        ["store.duckdb", "cannot be opened", "copy"],
+    ),
     "bad SQL": (with_store, ["sql", None, "SELEC 1"], ["SQL", "syntax error", "--schema"]),
     "unknown table": (with_store, ["sql", None, "FROM attempt"], ["SQL", "attempt", "--schema"]),
     "SQL that writes": (with_store, ["sql", None, "DELETE FROM attempts"], ["SQL", "read-only"]),
@@ -146,7 +178,7 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str | None], list[str]]] = {
     "unknown command": (as_it_is, ["statsu", None], ["statsu"]),
     "unknown shipped room": (as_it_is, ["init", "mine", "--like", "nothing"], ["`nothing`", "gsm8k"]),
     "bad name": (as_it_is, ["init", "../mine"], ["`../mine`", "lower-case"]),
-}  # fmt: skip
+}
 
 
 def check_complaint(done: subprocess.CompletedProcess[str], said: list[str]) -> None:

@@ -14,8 +14,8 @@ import yaml
 import selftaught_verifiers.answer
 import selftaught_verifiers.equations
 from selftaught_builder.questions import load_questions
+from selftaught_builder.questions.sources import override_source
 from selftaught_builder.recipe import Questions, load_recipe
-from selftaught_builder.sources import override_source
 from selftaught_verifiers.verdict import Outcome, Question, Rationale, get_verifier
 
 DATASETS = Path(__file__).parents[2] / "datasets"

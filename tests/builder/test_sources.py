@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from selftaught_builder.errors import QuestionError
+from selftaught_builder.questions.hub import HubName, parse_hub_name
+from selftaught_builder.questions.sources import RowProblem, is_remote, override_source, read_rows
 from selftaught_builder.recipe import Questions
-from selftaught_builder.source_hub import HubName, parse_hub_name
-from selftaught_builder.sources import RowProblem, is_remote, override_source, read_rows
 
 ROWS = [{"question": "1 + 1?", "answer": 2}, {"question": "2 + 3?", "answer": 5}, {"question": "Drei?", "answer": 3}]
 

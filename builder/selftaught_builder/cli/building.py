@@ -108,12 +108,12 @@ def _stop_if_interrupted(asked: Asked, room: Room) -> None:
 
 
 def _show_asked(asked: Asked, room: Room, *, json: bool) -> None:
-    from selftaught_builder.cli.display import console
+    from selftaught_builder.cli.display import console, show_json
 
     tally = asked.tally
     if json:
-        console.print_json(
-            data={
+        show_json(
+            {
                 "planned": asked.planned,
                 "reused": asked.reused,
                 "requests": tally.requests,
@@ -137,10 +137,10 @@ def _show_asked(asked: Asked, room: Room, *, json: bool) -> None:
 
 
 def _show_verified(verified: Verified, *, json: bool) -> None:
-    from selftaught_builder.cli.display import console
+    from selftaught_builder.cli.display import console, show_json
 
     if json:
-        console.print_json(data={name: dict(counts) for name, counts in verified.outcomes.items()})
+        show_json({name: dict(counts) for name, counts in verified.outcomes.items()})
         return
     for name, counts in verified.outcomes.items():
         shown = ", ".join(
@@ -152,11 +152,11 @@ def _show_verified(verified: Verified, *, json: bool) -> None:
 def _show_version(version: Version, *, json: bool) -> None:
     from dataclasses import asdict
 
-    from selftaught_builder.cli.display import console, plain, show_funnel
+    from selftaught_builder.cli.display import console, plain, show_funnel, show_json
 
     if json:
         data = {"version": version.name, "folder": str(version.folder), "splits": dict(version.splits)}
-        console.print_json(data={**data, "fresh": version.fresh, "funnel": asdict(version.funnel)})
+        show_json({**data, "fresh": version.fresh, "funnel": asdict(version.funnel)})
         return
     show_funnel(version.funnel)
     shown = version.example

@@ -6,7 +6,9 @@ and never as rich markup.
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -49,6 +51,12 @@ def plain(value: object, *, lines: bool = False, limit: int | None = None) -> Te
     if limit and len(text) > limit:
         text = text[: limit - 1] + "…"
     return Text(text)
+
+
+def show_json(data: Any) -> None:
+    """Print data as JSON, in ASCII: text from outside can do nothing to a terminal, and a script reads it as it is."""
+    text = json.dumps(data, indent=2, default=str).replace("\x7f", "\\u007f")
+    sys.stdout.write(text + "\n")
 
 
 def show_frame(frame: pl.DataFrame, *, limit: int = 40, width: int = 70) -> None:

@@ -52,7 +52,7 @@ def schema() -> None:
 
 def questions(room: RoomPath, questions: Questions = None, json: Json = False) -> None:
     """Check the question source. Reports what becomes a question and what is kept out, by row."""
-    from selftaught_builder.cli.display import console, plain, show_pairs
+    from selftaught_builder.cli.display import console, plain, show_json, show_pairs
     from selftaught_builder.questions import load_questions
     from selftaught_builder.room import open_room
 
@@ -66,7 +66,7 @@ def questions(room: RoomPath, questions: Questions = None, json: Json = False) -
             {"row": problem.row, "reason": problem.reason, "detail": problem.detail} for problem in loaded.rejected
         ]
         data = {"rows": loaded.rows, "questions": len(loaded.questions), "kinds": kinds}
-        console.print_json(data={**data, "beyond_limit": loaded.beyond_limit, "rejected": rejected})
+        show_json({**data, "beyond_limit": loaded.beyond_limit, "rejected": rejected})
         return
     rows = [("source rows", loaded.rows), ("questions", len(loaded.questions))]
     rows += [(f"  {kind}", count) for kind, count in sorted(kinds.items())]
@@ -91,7 +91,7 @@ def status(room: RoomPath, store: StorePath = None, run: Run = None, json: Json 
     """Show the funnel, tokens and cost. The funnel runs from source rows to exported rationales."""
     from dataclasses import asdict
 
-    from selftaught_builder.cli.display import console, show_frame, show_funnel
+    from selftaught_builder.cli.display import console, show_frame, show_funnel, show_json
     from selftaught_builder.funnel import count_funnel
     from selftaught_builder.room import open_room
 
@@ -106,7 +106,7 @@ def status(room: RoomPath, store: StorePath = None, run: Run = None, json: Json 
     )
     if json:
         data = {"funnel": asdict(funnel), "spending": spending.to_dicts(), "versions": versions.to_dicts()}
-        console.print_json(data=data, default=str)
+        show_json(data)
         return
     show_funnel(funnel)
     console.print()
@@ -155,7 +155,7 @@ def audit(
 ) -> None:
     """Look for leaks in the filter. Right answers with wrong reasoning, hints that show, luck."""
     from selftaught_builder.audit import audits, find_audit, run_audit
-    from selftaught_builder.cli.display import console, plain, show_frame
+    from selftaught_builder.cli.display import console, plain, show_frame, show_json
     from selftaught_builder.room import open_room
 
     chosen = [find_audit(name)] if name else audits()
@@ -166,7 +166,7 @@ def audit(
     kept = opened.store()
     results = {one.name: run_audit(kept, opened.recipe, opened.run, one) for one in chosen}
     if json:
-        console.print_json(data={name: frame.to_dicts() for name, frame in results.items()}, default=str)
+        show_json({name: frame.to_dicts() for name, frame in results.items()})
         return
     for one in chosen:
         frame = results[one.name]
@@ -177,9 +177,9 @@ def audit(
 
 
 def _print_frame(frame: pl.DataFrame, *, json: bool, width: int) -> None:
-    from selftaught_builder.cli.display import console, show_frame
+    from selftaught_builder.cli.display import show_frame, show_json
 
     if json:
-        console.print_json(data=frame.to_dicts(), default=str)
+        show_json(frame.to_dicts())
     else:
         show_frame(frame, width=width)

@@ -33,6 +33,6 @@ def open_endpoint(settings: EndpointSettings, room: Path) -> Endpoint:
 
             return LiteLLMEndpoint(settings)
         case "local":
-            from selftaught_builder.endpoints.embedded import LocalEndpoint
+            from selftaught_builder.endpoints.local.endpoint import LocalEndpoint
 
             return LocalEndpoint(settings, room)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftaught_builder.endpoints.gguf import convert_llama
-from selftaught_builder.endpoints.gguf_tokenizer import pre_tokenizer_type
 from selftaught_builder.endpoints.local import LlamaServer, resolve_model
+from selftaught_builder.endpoints.local.gguf import convert_llama
+from selftaught_builder.endpoints.local.tokenizer import pre_tokenizer_type
 from selftaught_builder.errors import InputError
 
 pytest.importorskip("gguf", reason="needs the `local` extra")

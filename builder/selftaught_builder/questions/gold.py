@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from selftaught_builder.choices import Choices
-from selftaught_builder.rows import RowProblem
-from selftaught_builder.values import as_text
+from selftaught_builder.questions.choices import Choices
+from selftaught_builder.questions.rows import RowProblem
+from selftaught_builder.questions.values import as_text
 from selftaught_verifiers.answer import answer_kind, parse_number
 
 _WHOLE_AS_DECIMAL = re.compile(r"(-?[0-9][0-9,]{0,40})\.0{1,20}")

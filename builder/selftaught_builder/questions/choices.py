@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from selftaught_builder.rows import RowProblem
-from selftaught_builder.values import as_text, normalise
+from selftaught_builder.questions.rows import RowProblem
+from selftaught_builder.questions.values import as_text, normalise
 
 _LETTERS = string.ascii_uppercase
 _LABELLED = re.compile(r"\s{0,4}\(?([A-Z])[).:]\s{0,4}")

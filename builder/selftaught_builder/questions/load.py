@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from selftaught_builder.choices import parse_choices
 from selftaught_builder.errors import QuestionError
-from selftaught_builder.fields import Field, compile_field
-from selftaught_builder.gold import settle
+from selftaught_builder.questions.choices import parse_choices
+from selftaught_builder.questions.fields import Field, compile_field
+from selftaught_builder.questions.gold import settle
+from selftaught_builder.questions.rows import Row, RowProblem
+from selftaught_builder.questions.sources import is_remote, read_rows
+from selftaught_builder.questions.values import as_text, json_scalars, normalise
 from selftaught_builder.recipe import Questions
-from selftaught_builder.rows import Row, RowProblem
-from selftaught_builder.sources import is_remote, read_rows
-from selftaught_builder.values import as_text, json_scalars, normalise
 from selftaught_verifiers.answer import parse_number
 
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from selftaught_builder.errors import QuestionError
+from selftaught_builder.questions.files import FILE_READERS
+from selftaught_builder.questions.gym import read_gym
+from selftaught_builder.questions.hub import read_folder, read_hub
+from selftaught_builder.questions.rows import NumberedRows, Row, RowProblem
+from selftaught_builder.questions.sql import read_query
 from selftaught_builder.recipe import Questions
-from selftaught_builder.rows import NumberedRows, Row, RowProblem
-from selftaught_builder.source_files import FILE_READERS
-from selftaught_builder.source_gym import read_gym
-from selftaught_builder.source_hub import read_folder, read_hub
-from selftaught_builder.source_sql import read_query
 
 __all__ = ["RowProblem", "is_remote", "override_source", "read_rows"]
 

@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selftaught_builder.endpoints.checkpoint import CONVERT_ELSEWHERE, open_tensors, read_config
-from selftaught_builder.endpoints.gguf_tokenizer import add_tokenizer
+from selftaught_builder.endpoints.local.checkpoint import CONVERT_ELSEWHERE, open_tensors, read_config
+from selftaught_builder.endpoints.local.tokenizer import add_tokenizer
 from selftaught_builder.errors import EndpointError, InputError
 
 if TYPE_CHECKING:

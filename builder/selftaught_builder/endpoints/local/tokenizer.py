@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selftaught_builder.endpoints.checkpoint import CONVERT_ELSEWHERE, read_json
+from selftaught_builder.endpoints.local.checkpoint import CONVERT_ELSEWHERE, read_json
 from selftaught_builder.errors import InputError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from selftaught_builder.errors import QuestionError
-from selftaught_builder.rows import NumberedRows
+from selftaught_builder.questions.rows import NumberedRows
 
 _LOCAL_MEND = "Where the hub is out of reach, read a local copy: --questions FILE (.jsonl, .csv, .parquet or a folder)."
 

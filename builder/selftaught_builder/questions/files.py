@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from selftaught_builder.errors import QuestionError
-from selftaught_builder.rows import NumberedRows, Row, RowProblem, check_columns, unreadable
+from selftaught_builder.questions.rows import NumberedRows, Row, RowProblem, check_columns, unreadable
 
 
 def read_jsonl(path: Path) -> NumberedRows:

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from selftaught_builder.errors import QuestionError
-from selftaught_builder.rows import NumberedRows, check_columns
+from selftaught_builder.questions.rows import NumberedRows, check_columns
 
 _PLACE = "questions.query"
 

@@ -1,4 +1,4 @@
-"""A model served on this machine: which file it is, and the process that serves it."""
+"""The process that serves a local model: started, waited for, and stopped."""
 
 from __future__ import annotations
 
@@ -15,79 +15,14 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from selftaught_builder.endpoints.fingerprint import fingerprint_weights
-from selftaught_builder.endpoints.gguf import CONVERTER, convert_llama
-from selftaught_builder.endpoints.llama_server import usable_cores
-from selftaught_builder.endpoints.smollm2 import SMOLLM2, find_smollm2
+from selftaught_builder.endpoints.local.models import LocalModel, default_slots
+from selftaught_builder.endpoints.local.process import usable_cores
 from selftaught_builder.errors import EndpointError
 
-_SMALL_BYTES = 60_000_000
 _STOP_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class LocalModel:
-    """A model that can be served here.
-
-    Attributes:
-        gguf: the file to serve.
-        name: the model's name, which the server will list.
-        weights: the fingerprint of what the user named; of the checkpoint where `gguf` was converted from one.
-    """
-
-    gguf: Path
-    name: str
-    weights: str
-
-
-def default_cache() -> Path:
-    """Return where converted models are kept: $SELFTAUGHT_CACHE, or ~/.cache/selftaught."""
-    given = os.environ.get("SELFTAUGHT_CACHE")
-    return Path(given).expanduser() if given else Path.home() / ".cache" / "selftaught"
-
-
-def resolve_model(model: str, cache: Path | None = None, *, dtype: str = "f16") -> LocalModel:
-    """Return the model that `model` names: `smollm2-135m-instruct`, a .gguf file, or a folder with a Llama checkpoint.
-
-    A checkpoint is converted once, into `cache` (`default_cache()` where None), under its fingerprint.
-
-    Raises:
-        EndpointError: nothing here by that name, or not readable.
-        InputError: the checkpoint cannot be converted.
-    """
-    if model == SMOLLM2:
-        return LocalModel(path := find_smollm2(), SMOLLM2, fingerprint_weights(path))
-    path = Path(model).expanduser()
-    if path.suffix == ".gguf" and path.is_file():
-        return LocalModel(path, path.stem, fingerprint_weights(path))
-    if path.is_dir():
-        weights = fingerprint_weights(path)
-        return LocalModel(_convert_once(path, cache or default_cache(), weights, dtype), path.resolve().name, weights)
-    raise EndpointError(
-        "no model by this name on this machine",
-        place=model,
-        mend=f"Name {SMOLLM2}, a .gguf file, or a folder with a Llama-family checkpoint (config.json, tokenizer.json, "
-        "*.safetensors). A server that is already running is `kind: openai` with its `base_url`.",
-    )
-
-
-def _convert_once(checkpoint: Path, cache: Path, weights: str, dtype: str) -> Path:
-    out = cache / "gguf" / f"{weights.removeprefix('sha256:')}-{dtype}-v{CONVERTER}.gguf"
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        return out if out.is_file() else convert_llama(checkpoint, out, dtype)
-    except OSError as error:
-        problem = f"cannot write the converted model: {error.strerror}"
-        raise EndpointError(problem, place=out.parent, mend="Set SELFTAUGHT_CACHE to a folder with space.") from None
-
-
-def default_slots(gguf: Path) -> int:
-    """Return how many requests to serve at once: 8 for a model over 60 MB, 32 for a tiny one."""
-    return 32 if gguf.is_file() and gguf.stat().st_size <= _SMALL_BYTES else 8
 
 
 class LlamaServer:
@@ -191,7 +126,7 @@ class LlamaServer:
             "log": log,
             "parent": os.getpid(),
         }
-        command = [sys.executable, "-m", "selftaught_builder.endpoints.llama_server"]
+        command = [sys.executable, "-m", "selftaught_builder.endpoints.local.process"]
         command += [f"--{name}={value}" for name, value in options.items()]
         with _open_log(log) as errors:
             process = subprocess.Popen(
@@ -246,7 +181,7 @@ class LlamaServer:
 
 def _environment() -> dict[str, str]:
     """Return the server's environment: threads that sleep when idle, and this very package on its path."""
-    here = str(Path(__file__).resolve().parents[2])
+    here = str(Path(__file__).resolve().parents[3])
     path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
     quiet = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
     return {**quiet, **os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}

@@ -17,8 +17,8 @@ import jinja2.meta
 import jinja2.sandbox
 
 from selftaught_builder.errors import QuestionError
-from selftaught_builder.rows import Row, RowProblem
-from selftaught_builder.values import as_text
+from selftaught_builder.questions.rows import Row, RowProblem
+from selftaught_builder.questions.values import as_text
 
 Filter = Callable[[Any], Any]
 

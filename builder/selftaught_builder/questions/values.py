@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from selftaught_builder.rows import Row, RowProblem
+from selftaught_builder.questions.rows import Row, RowProblem
 
 _WRITTEN = int | float | Decimal | datetime | date | time | UUID
 

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from selftaught_builder.errors import QuestionError
-from selftaught_builder.rows import NumberedRows
+from selftaught_builder.questions.rows import NumberedRows
 
 _PLACE = "questions.source"
 

@@ -1,6 +1,6 @@
 """The server process: llama.cpp's own HTTP server out of the xllamacpp wheel, OpenAI-compatible.
 
-    python -m selftaught_builder.endpoints.llama_server --gguf MODEL.gguf --port 8080
+    python -m selftaught_builder.endpoints.local.process --gguf MODEL.gguf --port 8080
 
 It prints its address once it is ready. With `--parent PID` it ends as soon as that process does: it reads its standard
 input, whose other end the parent holds and the kernel closes however the parent dies, and looks at its parent's id, for
