@@ -1,4 +1,4 @@
-"""Writes the reference parts of these pages: `cog -I docs -r docs/*.md` after a change, `cog -I docs --check docs/*.md` in CI."""
+"""Writes the reference parts of these pages: `just docs` does, and `just check` says where they are old."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def command_help() -> dict[str, str]:
 
 
 def _walk(command: Any, parent: Any, name: str) -> Iterator[tuple[str, str]]:
-    context = command.context_class(
-        command, info_name=name.split()[-1], parent=parent, terminal_width=WIDTH, max_content_width=WIDTH
-    )
+    width = {"terminal_width": WIDTH, "max_content_width": WIDTH}
+    settings = {**command.context_settings, **width}
+    context = command.context_class(command, info_name=name.split()[-1], parent=parent, **settings)
     yield name, "\n".join(line.rstrip() for line in command.get_help(context).strip().splitlines())
     for child in command.list_commands(context) if hasattr(command, "list_commands") else ():
         yield from _walk(command.get_command(context, child), context, f"{name} {child}")
@@ -136,7 +136,7 @@ def store() -> str:
             about = remarks.get((table, ""), "")
             heading = f"## `{table}`" + (" (view)" if is_view else "")
             parts[table] = [heading, "", *([about, ""] if about else []), "| column | type | |", "| --- | --- | --- |"]
-        said = " ".join(filter(None, (remark, _cell(remarks.get((table, column), "")))))
+        said = "; ".join(filter(None, (_cell(remarks.get((table, column), "")), remark)))
         parts[table].append(f"| `{column}` | {kind} | {said} |")
     return "\n" + "\n\n".join("\n".join(lines) for lines in parts.values()) + "\n\n"
 
@@ -146,7 +146,7 @@ SELECT c.table_name, v.view_name IS NOT NULL, c.column_name, c.data_type,
        CASE WHEN c.is_nullable AND v.view_name IS NULL THEN 'may be NULL' ELSE '' END
 FROM duckdb_columns() c LEFT JOIN duckdb_views() v ON v.view_name = c.table_name AND NOT v.internal
 WHERE NOT c.internal
-ORDER BY v.view_name IS NULL, c.table_name, c.column_index
+ORDER BY v.view_name IS NOT NULL, c.table_oid, c.column_index
 """
 
 _REMARK = re.compile(r"^\s+(\w+)\s+[A-Z]+[^-]*--\s*(.+)$")

@@ -76,7 +76,9 @@ class Prices(Section):
     """What the endpoint charges, in US dollars per million tokens."""
 
     input: Annotated[float, Field(ge=0)]
+    """Price of prompt tokens."""
     output: Annotated[float, Field(ge=0)]
+    """Price of generated tokens, reasoning included."""
     cached: Annotated[float, Field(ge=0)] | None = None
     """Price of cached prompt tokens; the input price where absent."""
 
@@ -112,9 +114,13 @@ class Sample(Section):
     k: Count = 4
     """Samples per question."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
+    """0 takes the likeliest token each time."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Sample from the likeliest tokens that together have this probability."""
     max_tokens: Count = 512
+    """Tokens of one completion; what is cut off is kept as truncated and never exported."""
     stop: list[str] = []
+    """Texts that end a completion."""
     concurrency: Count | Literal["auto"] = "auto"
     """Requests in flight at once; `auto` asks the endpoint."""
 
@@ -136,7 +142,7 @@ class Export(Section):
     examples: bool = False
     """Put the few-shot examples into the exported prompt."""
     reasoning: Literal["think_tags", "drop"] = "think_tags"
-    """Reasoning content goes before the completion in <think> tags, or is dropped."""
+    """Reasoning content goes before the completion in `<think>` tags, or is dropped."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the questions whose rows go to a `validation` split, chosen by the question's hash."""
     licence: str | None = None
@@ -147,7 +153,9 @@ class Recipe(Section):
     """How one dataset is built, from questions to versions."""
 
     name: Name
+    """The dataset's name: lower-case letters, digits, - and _. The run is named after it."""
     description: str = ""
+    """What the dataset is, for its card."""
     questions: Questions
     prompt: Prompt = Prompt()
     endpoint: EndpointSettings = EndpointSettings()

@@ -7,6 +7,7 @@ import asyncio
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 from common import commit_times, machine, new_store, sampler, settings, table, tasks
 
@@ -24,10 +25,10 @@ def resident() -> float:
 
 
 async def watch(running: Sampler, samples: Samples) -> None:
-    """Note completions, megabytes and seconds, five times a second."""
+    """Note completions, megabytes and seconds, twenty times a second."""
     while True:
         samples.append((running.tally.completions, resident(), time.monotonic()))
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.05)
 
 
 async def sample(url: str, folder: Path, count: int) -> tuple[Samples, Commits]:
@@ -42,8 +43,17 @@ async def sample(url: str, folder: Path, count: int) -> tuple[Samples, Commits]:
     return samples, commits
 
 
+def _figures(window: Samples, commits: Commits) -> tuple[str, ...]:
+    """Return the table's cells for a part of the run."""
+    (first, _, begun), (last, _, ended) = window[0], window[-1]
+    megabytes = [one for _, one, _ in window]
+    slowest = max((took for at, took in commits if begun <= at <= ended), default=0.0)
+    figures = (median(megabytes), max(megabytes), (last - first) / (ended - begun))
+    return (*(f"{figure:.0f}" for figure in figures), f"{slowest:.2f}")
+
+
 def main() -> None:
-    """Measure, and print the largest resident set in windows over the run."""
+    """Measure, and print the resident set in windows over the run."""
     from support.servers import instant_server
 
     parser = argparse.ArgumentParser(description=__doc__)
@@ -52,22 +62,13 @@ def main() -> None:
     with instant_server() as url, tempfile.TemporaryDirectory() as folder:
         samples, commits = asyncio.run(sample(url, Path(folder), count))
         size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file()) / 1e6
-    rows, first = [], None
+    rows = []
     for start in (10_000, count // 4, count // 2, count - 10_000):
         window = [(n, megabytes, at) for n, megabytes, at in samples if start <= n <= start + 10_000]
-        if len(window) < 2:
-            continue
-        largest = max(megabytes for _, megabytes, _ in window)
-        first = largest if first is None else first
-        rate = (window[-1][0] - window[0][0]) / (window[-1][2] - window[0][2])
-        name = f"{start:,} to {start + 10_000:,}"
-        slowest = max((took for at, took in commits if window[0][2] <= at <= window[-1][2]), default=0.0)
-        rows.append((name, f"{largest:.0f}", f"{largest - first:+.0f}", f"{rate:.0f}", f"{slowest:.2f}"))
-    table(
-        f"Memory over one run of {count:,} attempts",
-        rows,
-        ("attempts", "RSS MB", "change", "attempts/s", "slowest commit s"),
-    )
+        if len(window) > 1:
+            rows.append((f"{start:,} to {start + 10_000:,}", *_figures(window, commits)))
+    header = ("attempts", "RSS MB, median", "RSS MB, max (inside a commit)", "attempts/s", "slowest commit s")
+    table(f"Memory over one run of {count:,} attempts", rows, header)
     print(f"\nThe store has {size:.0f} MB. {machine()}")
 
 

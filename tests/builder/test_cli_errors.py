@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -24,7 +25,7 @@ def recipe(text: str, name: str = "recipe.yaml") -> Callable[[Path], None]:
     return write
 
 
-def amended(**keys: object) -> Callable[[Path], None]:
+def amended(**keys: Any) -> Callable[[Path], None]:
     """Return what makes the room anew with these keys in its recipe."""
 
     def write(room: Path) -> None:
@@ -242,7 +243,10 @@ FORBIDDEN = [*map(chr, [*range(9), *range(11, 32), *range(127, 160)]), "\u202e",
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Scripted:
     """A room in which everything that comes from outside tries to reach the terminal."""
-    rows = [{"question": f"{EVIL} How many?", "answer": "5", "id": f"{EVIL} id"}, {"question": EVIL, "answer": ""}]
+    rows: list[dict[str, Any]] = [
+        {"question": f"{EVIL} How many?", "answer": "5", "id": f"{EVIL} id"},
+        {"question": EVIL, "answer": ""},
+    ]
     rows += [{"question": EVIL, "answer": {"x": EVIL}}, {"question": "q", "answer": "7", "choices": {EVIL: EVIL}}]
     questions = {"source": "questions.jsonl", "id": "id"}
     made = Scripted(tmp_path_factory.mktemp("hostile") / "sums", rows, questions=questions, keep="answer = 'pass'")

@@ -10,6 +10,7 @@ import datasets
 import polars as pl
 import pytest
 import yaml
+from datasets import config
 
 from selftaught_builder.errors import InputError
 from selftaught_builder.export import Version
@@ -106,7 +107,7 @@ def test_the_store_says_which_attempt_went_into_which_version(scripted: Scripted
 
 
 def test_hugging_face_datasets_reads_it(scripted: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(config, "HF_HUB_OFFLINE", True)
     for question in range(4):
         scripted.attempt(question)
     version = scripted.export(export={"validation": 0.5})

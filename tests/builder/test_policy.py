@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import duckdb
 import pytest
@@ -48,7 +49,7 @@ def allowed(scripted: Scripted) -> frozenset[str]:
 
 
 @pytest.fixture(scope="module")
-def connection(scripted: Scripted) -> duckdb.DuckDBPyConnection:
+def connection(scripted: Scripted) -> Iterator[duckdb.DuckDBPyConnection]:
     with scripted.store.read() as opened:
         yield opened
 

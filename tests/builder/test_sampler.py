@@ -1,0 +1,103 @@
+"""The sampler's own rules: how long it waits, how far it reads ahead, and what it tells its listener."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from selftaught_builder import pipeline
+from selftaught_builder.endpoints import Reply
+from selftaught_builder.pipeline import Silent
+from selftaught_builder.plans import Plan
+from selftaught_builder.room import open_room
+from selftaught_builder.sampler import LONGEST_RETRY_AFTER, LONGEST_WAIT, Sampler, Task
+from support.rooms import attempts, write_room
+from support.servers import OpenAIServer
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that the sampler would have waited between tries; it does not wait."""
+    asked: list[float] = []
+
+    async def at_once(self: Sampler, seconds: float) -> bool:
+        asked.append(seconds)
+        return False
+
+    monkeypatch.setattr(Sampler, "_stopped_within", at_once)
+    return asked
+
+
+@pytest.mark.parametrize(("asked", "least"), [(7, 7.0), (0.5, 0.5), (86400, LONGEST_RETRY_AFTER)])
+def test_retry_after_is_honoured_up_to_a_limit(
+    openai_server: OpenAIServer, tmp_path: Path, waits: list[float], asked: float, least: float
+) -> None:
+    openai_server.configure(faults=[{"kind": "status", "status": 429, "retry_after": asked, "first": 1}])
+    pipeline.sample(open_room(write_room(tmp_path / "room", openai_server.url, questions=3)))
+    assert len(waits) == 6
+    assert all(least <= wait <= least + 0.25 for wait in waits)
+
+
+def test_waits_grow_to_a_limit(openai_server: OpenAIServer, tmp_path: Path, waits: list[float]) -> None:
+    openai_server.configure(faults=[{"kind": "status", "status": 503}])
+    settings, sample = {"retries": 9}, {"k": 1, "concurrency": 1}
+    room = write_room(tmp_path / "room", openai_server.url, questions=8, endpoint=settings, sample=sample)
+    pipeline.sample(open_room(room))
+    by_try = [waits[start::9] for start in range(9)]
+    assert [len(of_try) for of_try in by_try] == [8] * 9
+    assert max(by_try[0]) <= 1.0
+    assert max(by_try[8]) <= LONGEST_WAIT
+    assert sum(by_try[8]) > sum(by_try[0])
+
+
+def test_no_more_tasks_are_made_than_are_worked_on(
+    openai_server: OpenAIServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, replied, ahead = [0], [0], [0]
+    iterate = Plan.__iter__
+
+    def counted(plan: Plan) -> object:
+        made[0] = 0
+        for task in iterate(plan):
+            made[0] += 1
+            ahead[0] = made[0] - replied[0] if replied[0] else ahead[0]
+            yield task
+
+    class Counting(Silent):
+        def replied(self, task: Task, reply: Reply) -> None:
+            replied[0] += 1
+
+    monkeypatch.setattr(Plan, "__iter__", counted)
+    sample = {"k": 4, "concurrency": 5}
+    room = open_room(write_room(tmp_path / "room", openai_server.url, questions=25, sample=sample))
+    asked = pipeline.sample(room, Counting())
+    assert asked.tally.completions == replied[0] == made[0] == 100
+    assert 0 < ahead[0] <= 5
+
+
+def test_the_listener_hears_of_each_task_once_with_its_last_reply(
+    openai_server: OpenAIServer, tmp_path: Path, waits: list[float]
+) -> None:
+    heard: list[tuple[str, str | None]] = []
+
+    class Hearing(Silent):
+        def replied(self, task: Task, reply: Reply) -> None:
+            heard.append((task.key, reply.error))
+
+    openai_server.configure(faults=[{"kind": "status", "status": 500, "first": 2}])
+    folder = write_room(tmp_path / "room", openai_server.url, questions=4)
+    pipeline.sample(open_room(folder), Hearing())
+    assert Counter(heard) == Counter((row["key"], None) for row in attempts(folder) if row["error"] is None)
+    assert len(heard) == 8
+
+
+def test_prompts_are_stored_once(openai_server: OpenAIServer, tmp_path: Path) -> None:
+    folder = write_room(tmp_path / "room", openai_server.url, questions=40, sample={"k": 3, "concurrency": 2})
+    pipeline.sample(open_room(folder))
+    stored = open_room(folder).store().sql("SELECT count(*) AS n, count(DISTINCT hash) AS kinds FROM prompts")
+    assert stored.rows() == [(40, 40)]
+    assert {row["prompt"] for row in attempts(folder)} == set(
+        open_room(folder).store().sql("SELECT hash FROM prompts")["hash"]
+    )
