@@ -162,18 +162,16 @@ def _ask(
         todo = askings(store) if k else []
         if not todo:
             return Asked(Tally(), 0, 0)
-        return asyncio.run(_ask_endpoint(room, store, loaded, todo, kind, k, watcher))
+        return asyncio.run(_ask_endpoint(room, store, todo, kind, k, watcher))
 
 
-async def _ask_endpoint(
-    room: Room, store: Store, loaded: Loaded, askings: list[Asking], kind: str, k: int, watcher: Watcher
-) -> Asked:
+async def _ask_endpoint(room: Room, store: Store, askings: list[Asking], kind: str, k: int, watcher: Watcher) -> Asked:
     recipe = room.recipe
     async with open_endpoint(recipe.endpoint, room.folder) as endpoint:
         identity = await _identify(endpoint, store)
         if identity.weights == "unknown":
             watcher.note(f"weights of {identity.model}: unknown; run `{room.run}` stands in for them")
-        record_round(store, room.run, ROUND, recipe, loaded.rows, identity)
+        record_round(store, room.run, ROUND, recipe, identity)
         plan = _plan(room, store, askings, kind, k, identity)
         todo = sum(1 for _ in plan)
         context = Context(room.run, ROUND, identity, plan.parameters, recipe.endpoint.retries)

@@ -91,19 +91,16 @@ def known_honours(store: Store, identity: Identity) -> dict[str, bool | None] | 
     return json.loads(row[0]) if row else None
 
 
-def record_round(
-    store: Store, run: str, round_number: int, recipe: Recipe, source_rows: int, identity: Identity
-) -> None:
+def record_round(store: Store, run: str, round_number: int, recipe: Recipe, identity: Identity) -> None:
     """Store under which recipe, endpoint and weights a round works, once."""
     with store.write() as connection:
         connection.execute(
-            "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now()) ON CONFLICT DO NOTHING",
+            "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, now()) ON CONFLICT DO NOTHING",
             [
                 run,
                 round_number,
                 recipe.hash,
                 json.dumps(recipe.model_dump(mode="json"), sort_keys=True),
-                source_rows,
                 identity.endpoint,
                 identity.model,
                 identity.weights,

@@ -28,7 +28,7 @@ from selftaught_builder.store import Store
 # many that what a reader sees is five seconds old.
 COMMIT_EVERY, COMMIT_EVERY_AT_MOST = 1.0, 2.5
 COMMIT_REST = 5.0
-COMMIT_PATIENCE = 0.5
+COMMIT_PATIENCE = 5.0
 FIRST_WAIT, LONGEST_WAIT, LONGEST_RETRY_AFTER = 0.5, 30.0, 300.0
 # Attempts that fail for good one after another, with no success between, before the endpoint counts as gone.
 GONE_AFTER = 20

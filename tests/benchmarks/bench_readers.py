@@ -44,6 +44,7 @@ def poll_with_selftaught(path: str, seconds: float) -> dict[str, Any]:
         done = subprocess.run([*SELFTAUGHT, "sql", path, NEWEST, "--json"], capture_output=True, text=True)
         if done.returncode:
             refused += 1
+            print(done.stderr[-500:], file=sys.stderr)
         else:
             ages.append(time.time() - json.loads(done.stdout)[0]["newest"])
         time.sleep(0.5)
@@ -119,6 +120,8 @@ def _polls(told: dict[str, Any]) -> tuple[str, str, str]:
     if "ages" not in told:
         return "", "", ""
     ages, refused = told["ages"], told["refused"]
+    if not ages:
+        return f"{refused} of {refused}", "", ""
     return f"{refused} of {refused + len(ages)}", f"{median(ages):.2f}", f"{max(ages):.2f}"
 
 

@@ -74,7 +74,7 @@ class Scripted:
         self._count = 0
         with self.store.writer():
             record_questions(self.store, self.room.run, self.room.recipe.name, self.loaded)
-            record_round(self.store, self.room.run, 1, self.room.recipe, self.loaded.rows, WHO)
+            record_round(self.store, self.room.run, 1, self.room.recipe, WHO)
 
     @property
     def questions(self) -> list[Question]:

@@ -155,6 +155,8 @@ class _Rates(ProgressColumn):
         if tally is None:
             return Text("")
         seconds = max(task.elapsed or 0.0, 1e-9)
+        if not tally.completions:
+            return Text(f"{tally.in_flight} asked, none answered yet" if tally.in_flight else "", style="cyan")
         parts = [f"{tally.completions / seconds:.1f}/s", f"{tally.tokens_out / seconds:.0f} tok/s"]
         judged, passed = task.fields["judged"], task.fields["passed"]
         if judged:

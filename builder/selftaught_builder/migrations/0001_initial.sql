@@ -16,7 +16,8 @@ CREATE TABLE questions (
 CREATE TABLE runs (
     id          VARCHAR PRIMARY KEY,
     recipe_name VARCHAR NOT NULL,
-    created_at  TIMESTAMPTZ NOT NULL
+    created_at  TIMESTAMPTZ NOT NULL,
+    source_rows BIGINT NOT NULL       -- rows read from the question source, as it was last read
 );
 
 -- What the run asks, and in which order.
@@ -41,7 +42,6 @@ CREATE TABLE rounds (
     round         INTEGER NOT NULL,
     recipe_hash   VARCHAR NOT NULL,
     recipe        JSON NOT NULL,      -- every default filled in
-    source_rows   BIGINT NOT NULL,    -- rows read from the question source
     endpoint      VARCHAR NOT NULL,
     model         VARCHAR NOT NULL,
     weights       VARCHAR NOT NULL,   -- fingerprint of the served weights, or 'unknown'
