@@ -120,7 +120,7 @@ def store() -> str:
     """Return every table and view of the store, with the comments that stand in the migrations."""
     import duckdb
 
-    from selftaught_builder.schema import create_views, migrate, migrations
+    from selftaught_builder.store.schema import create_views, migrate, migrations
     from selftaught_verifiers import registered
 
     with duckdb.connect() as connection:

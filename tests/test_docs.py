@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from selftaught_builder.cli import app
 from selftaught_builder.recipe import Recipe
-from selftaught_builder.schema import migrations
+from selftaught_builder.store.schema import migrations
 from support.command import environment
 
 ROOT = Path(__file__).parents[1]

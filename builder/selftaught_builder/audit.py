@@ -17,8 +17,8 @@ import polars as pl
 from selftaught_builder.errors import InputError
 from selftaught_builder.policy import check_policy, policy_of
 from selftaught_builder.recipe import Recipe
-from selftaught_builder.schema import wide_select
 from selftaught_builder.store import Store, run_sql
+from selftaught_builder.store.schema import wide_select
 from selftaught_builder.verification import current_versions
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from selftaught_builder.export.selection import select_rows
 from selftaught_builder.policy import check_policy, policy_of
 from selftaught_builder.recipe import Recipe
-from selftaught_builder.schema import wide_select
-from selftaught_builder.selection import select_rows
 from selftaught_builder.store import Store
+from selftaught_builder.store.schema import wide_select
 from selftaught_builder.verification import current_versions
 
 

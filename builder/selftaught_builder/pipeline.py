@@ -14,7 +14,7 @@ from typing import Protocol
 
 from selftaught_builder.endpoints import Endpoint, Identity, Reply, open_endpoint
 from selftaught_builder.endpoints.probe import probe
-from selftaught_builder.export import Version, export_version
+from selftaught_builder.export.version import Version, export_version
 from selftaught_builder.keys import weights_identity
 from selftaught_builder.plans import Asking, Known, Plan, failed_questions, parameters_of
 from selftaught_builder.policy import check_policy
@@ -140,7 +140,7 @@ def empty_schema() -> Iterator:
     """Yield an in-memory database with the newest schema, to check a policy against."""
     import duckdb
 
-    from selftaught_builder.schema import migrate
+    from selftaught_builder.store.schema import migrate
 
     connection = duckdb.connect()
     try:

@@ -14,7 +14,7 @@ import duckdb
 
 from selftaught_builder.errors import PolicyError
 from selftaught_builder.recipe import Recipe
-from selftaught_builder.schema import wide_select
+from selftaught_builder.store.schema import wide_select
 
 HARD_RULES = """error IS NULL
   AND kind IN ('sampled', 'rationalized')

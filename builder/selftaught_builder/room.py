@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 
 from selftaught_builder.errors import RecipeError
-from selftaught_builder.journal import Fsync
 from selftaught_builder.prompts import Prompter
 from selftaught_builder.questions.sources import override_source
 from selftaught_builder.recipe import Questions, Recipe, find_recipe, load_recipe
 from selftaught_builder.store import Store, open_store
+from selftaught_builder.store.journal import Fsync
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ import orjson
 import polars as pl
 
 from selftaught_builder.errors import RecipeError
-from selftaught_builder.schema import create_views
 from selftaught_builder.store import Store, insert_frame
+from selftaught_builder.store.schema import create_views
 from selftaught_verifiers import Question, Rationale, RowVerifier, get_verifier, registered
 
 BLOCK = 4000

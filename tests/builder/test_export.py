@@ -13,7 +13,7 @@ import yaml
 from datasets import config
 
 from selftaught_builder.errors import InputError
-from selftaught_builder.export import Version
+from selftaught_builder.export.version import Version
 from selftaught_builder.funnel import Funnel
 from selftaught_builder.pipeline import export
 from selftaught_builder.room import open_room

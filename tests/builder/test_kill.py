@@ -12,8 +12,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from selftaught_builder.journal import read_segment
 from selftaught_builder.keys import seed_of
+from selftaught_builder.store.journal import read_segment
 from support.rooms import attempts, start_cli, write_room
 from support.servers import OpenAIServer
 

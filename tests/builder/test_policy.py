@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from selftaught_builder.errors import PolicyError
 from selftaught_builder.pipeline import check, empty_schema
 from selftaught_builder.policy import check_policy, kept_select
-from selftaught_builder.schema import wide_select
+from selftaught_builder.store.schema import wide_select
 from selftaught_builder.verification import current_versions
 from support.stores import Scripted
 

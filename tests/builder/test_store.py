@@ -14,9 +14,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from selftaught_builder import schema
 from selftaught_builder.errors import InputError, SelftaughtError, StoreBusyError, StoreError
-from selftaught_builder.store import Store, open_store
+from selftaught_builder.store import Store, open_store, schema
 from support.command import environment, selftaught
 from support.stores import Scripted
 
@@ -183,7 +182,7 @@ def test_damage_found_while_reading_is_the_stores_error_and_not_the_querys(scrip
 HOLD = """
 import sys
 from pathlib import Path
-from selftaught_builder.lock import WriterLock
+from selftaught_builder.store.lock import WriterLock
 with WriterLock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -212,7 +211,7 @@ def test_a_reader_who_keeps_the_file_open_delays_a_commit_and_loses_nothing(scri
     )
     with child(program, scripted.store.path) as reader, scripted.store.writer():
         assert said(reader) == "open\n"
-        with pytest.raises(StoreBusyError, match="another process keeps the file open"):
+        with pytest.raises(StoreBusyError, match="kept open elsewhere"):
             scripted.store.commit_journal(patience=0.1)
     scripted.verify()
     assert count(scripted.store) == 1

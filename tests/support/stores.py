@@ -12,7 +12,7 @@ import orjson
 import yaml
 
 from selftaught_builder.endpoints.base import Identity
-from selftaught_builder.export import Version
+from selftaught_builder.export.version import Version
 from selftaught_builder.keys import attempt_id, attempt_key, seed_of
 from selftaught_builder.pipeline import export
 from selftaught_builder.plans import parameters_of

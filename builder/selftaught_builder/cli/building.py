@@ -10,7 +10,7 @@ import typer
 from selftaught_builder.cli.arguments import Json, Questions, RoomPath, Run, StorePath
 
 if TYPE_CHECKING:
-    from selftaught_builder.export import Version
+    from selftaught_builder.export.version import Version
     from selftaught_builder.pipeline import Asked
     from selftaught_builder.room import Room
     from selftaught_builder.verification import Verified

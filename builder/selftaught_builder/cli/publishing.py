@@ -21,7 +21,7 @@ def push(
 ) -> None:
     """Publish a version on the hub. One commit and one tag; the token comes from HF_TOKEN or a login."""
     from selftaught_builder.cli.display import console
-    from selftaught_builder.push import files_of, push_version
+    from selftaught_builder.export.push import files_of, push_version
 
     for file, size in files_of(version):
         console.print(f"  {file}  {size:,} bytes", markup=False)

@@ -1,4 +1,5 @@
--- Attempts are facts: nothing in these tables is ever updated away or deleted.
+-- Attempts are facts: no row of them is ever changed or deleted. The tables that grow with them have no index; what is unique
+-- in them is held by the one function that inserts (IDENTITY in database.py).
 
 CREATE TABLE questions (
     hash        VARCHAR PRIMARY KEY,  -- over text, gold, kind and choices: the question's identity
@@ -52,13 +53,13 @@ CREATE TABLE rounds (
 );
 
 CREATE TABLE prompts (
-    hash     VARCHAR PRIMARY KEY,
+    hash     VARCHAR NOT NULL,        -- unique
     style    VARCHAR NOT NULL,        -- chat or completion
     messages JSON NOT NULL
 );
 
 CREATE TABLE attempts (
-    id            VARCHAR PRIMARY KEY,  -- key and try number
+    id            VARCHAR NOT NULL,     -- unique: key and try number
     key           VARCHAR NOT NULL,
     try           INTEGER NOT NULL,
     run           VARCHAR NOT NULL,
@@ -101,8 +102,7 @@ CREATE TABLE verdicts (
     reason     VARCHAR NOT NULL,
     detail     JSON NOT NULL,
     elapsed    DOUBLE NOT NULL,         -- seconds
-    created_at TIMESTAMPTZ NOT NULL,
-    PRIMARY KEY (attempt, verifier, version)
+    created_at TIMESTAMPTZ NOT NULL     -- unique: attempt, verifier and version together
 );
 
 -- Which version of a verifier `attempts_wide` shows.

@@ -14,13 +14,10 @@ import duckdb
 
 from selftaught_builder.errors import StoreError
 
-# DuckDB 1.x command lines and viewers can open a store of this storage version.
-STORAGE_VERSION = "v1.0.0"
-
 
 def migrations() -> dict[int, str]:
     """Return each migration's SQL by its number, in order."""
-    folder = files("selftaught_builder") / "migrations"
+    folder = files("selftaught_builder") / "store" / "migrations"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return {int(name[:4]): (folder / name).read_text(encoding="utf-8") for name in names}
 

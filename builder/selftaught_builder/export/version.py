@@ -19,13 +19,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from selftaught_builder.card import render_card
 from selftaught_builder.errors import InputError
+from selftaught_builder.export.card import render_card
+from selftaught_builder.export.selection import select_rows
 from selftaught_builder.funnel import Funnel, count_funnel
 from selftaught_builder.policy import check_policy
 from selftaught_builder.prompts import Prompter
 from selftaught_builder.recipe import Recipe
-from selftaught_builder.selection import select_rows
 from selftaught_builder.store import Store, insert_frame
 from selftaught_builder.verification import current_versions
 

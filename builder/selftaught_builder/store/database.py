@@ -2,12 +2,11 @@
 
 DuckDB locks its file against every other process while it is open for writing, so this module opens it only for the
 moment of a commit; between commits anyone may read, with `selftaught sql` or with any DuckDB client. Attempts go through the
-journal first and reach the table in groups. All of DuckDB's ways of being opened are kept inside this module.
+journal first and reach the table in groups.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
@@ -16,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from selftaught_builder import schema
-from selftaught_builder.errors import InputError, SelftaughtError, StoreBusyError, StoreError
-from selftaught_builder.journal import Fsync, Journal, read_segment
-from selftaught_builder.lock import WriterLock
+from selftaught_builder.errors import InputError, StoreBusyError, StoreError
+from selftaught_builder.store import schema
+from selftaught_builder.store.connection import connect, is_damage, open_error, write_error
+from selftaught_builder.store.journal import Fsync, Journal, read_segment
+from selftaught_builder.store.lock import WriterLock
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,13 +29,14 @@ READ_PATIENCE = 10.0
 WRITE_PATIENCE = 60.0
 # Blocks of the journal made ready before the file is opened, so that readers are kept out only while rows go in.
 READY_BLOCKS = 5
-# A query, whoever wrote it, cannot leave the file it is asked of.
-_LOCKED_DOWN: dict[str, str | bool | int | float | list[str]] = {
-    "enable_external_access": "false",
-    "lock_configuration": "true",
+# What identifies a row of a table that grows with every attempt. These tables have no index: DuckDB would read and write
+# it with every commit, for half of the commit's time.
+IDENTITY = {
+    "questions": ("hash",),
+    "attempts": ("id",),
+    "prompts": ("hash",),
+    "verdicts": ("attempt", "verifier", "version"),
 }
-# What DuckDB says where another process, or another thread of this one, has the file open in another way.
-_BUSY = ("could not set lock", "with a different configuration")
 
 
 class Store:
@@ -63,13 +64,13 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open the file read-only, with file and network access off and locked."""
-        connection = _connect(self.path, read_only=True, patience=READ_PATIENCE)
+        connection = connect(self.path, read_only=True, patience=READ_PATIENCE)
         try:
             yield connection
         except duckdb.Error as error:
-            if not _is_damage(error):
+            if not is_damage(error):
                 raise
-            raise _open_error(error, self.path) from None
+            raise open_error(error, self.path) from None
         finally:
             connection.close()
 
@@ -80,13 +81,13 @@ class Store:
         Raises:
             StoreBusyError: readers kept the file open for longer than `patience` seconds.
         """
-        connection = _connect(self.path, read_only=False, patience=patience)
+        connection = connect(self.path, read_only=False, patience=patience)
         try:
             connection.execute("BEGIN")
             yield connection
             connection.execute("COMMIT")
         except duckdb.Error as error:
-            raise _write_error(error, self.path) from error
+            raise write_error(error, self.path) from error
         finally:
             connection.close()
 
@@ -100,7 +101,7 @@ class Store:
         Raises:
             StoreBusyError: readers kept the file open; the journal keeps the records, try again later.
         """
-        from selftaught_builder.records import frames
+        from selftaught_builder.store.records import frames
 
         moved = 0
         segments = self.journal.rotate()
@@ -155,30 +156,22 @@ def run_sql(connection: duckdb.DuckDBPyConnection, query: str, parameters: Seque
         relation = connection.sql(query, params=list(parameters)) if parameters else connection.sql(query)
         return relation.pl() if relation is not None else pl.DataFrame()
     except duckdb.Error as error:
-        if _is_damage(error):
+        if is_damage(error):
             raise  # `Store.read` says which file
         raise InputError(
             str(error).strip(), place="SQL", mend="`selftaught sql ROOM --schema` lists tables and columns."
         ) from None
 
 
-def _is_damage(error: duckdb.Error) -> bool:
-    """Whether the file's bytes are not what DuckDB wrote; a wrong query raises other errors."""
-    kinds = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException)
-    return isinstance(error, kinds) or str(error).startswith("Corrupt database file")
-
-
-KEYLESS = ("dataset_rows", "rejected_questions")
-
-
 def insert_frame(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame) -> None:
-    """Append a frame to a table by column name; where the table has a key, rows that are there already stay as they are."""
+    """Append a frame to a table by column name; rows whose identity is there already stay as they are."""
     if frame.is_empty():
         return
-    columns = ", ".join(frame.columns)
+    columns = ", ".join(f'"{name}"' for name in frame.columns)
+    same = " AND ".join(f"there.{name} = incoming.{name}" for name in IDENTITY.get(table, ()))
+    new = f" WHERE NOT EXISTS (SELECT 1 FROM {table} there WHERE {same})" if same else ""
     connection.register("incoming", frame.to_arrow())
-    unless = "" if table in KEYLESS else " ON CONFLICT DO NOTHING"
-    connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM incoming{unless}")
+    connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM incoming{new}")
     connection.unregister("incoming")
 
 
@@ -187,13 +180,9 @@ def _create(store: Store) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with store.writer():
-            connection = duckdb.connect()
-            quoted = str(path).replace("'", "''")
-            connection.execute(f"ATTACH '{quoted}' AS made (STORAGE_VERSION '{schema.STORAGE_VERSION}')")
-            connection.close()
             _migrate(path)
-    except (duckdb.Error, OSError) as error:
-        raise _write_error(error, path) from None
+    except OSError as error:
+        raise write_error(error, path) from None
 
 
 def _present_schema(store: Store) -> int:
@@ -206,45 +195,10 @@ def _present_schema(store: Store) -> int:
 
 
 def _migrate(path: Path) -> None:
-    connection = _connect(path, read_only=False, patience=WRITE_PATIENCE)
+    connection = connect(path, read_only=False, patience=WRITE_PATIENCE)
     try:
         schema.migrate(connection, path)
     except duckdb.Error as error:
-        raise _write_error(error, path) from error
+        raise write_error(error, path) from error
     finally:
         connection.close()
-
-
-def _connect(path: Path, *, read_only: bool, patience: float) -> duckdb.DuckDBPyConnection:
-    """Open the file, waiting while somebody else holds it."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            return duckdb.connect(str(path), read_only=read_only, config=_LOCKED_DOWN if read_only else {})
-        except duckdb.Error as error:
-            text = str(error)
-            if not any(busy in text.lower() for busy in _BUSY):
-                raise _open_error(error, path) from None
-            if time.monotonic() > deadline:
-                raise StoreBusyError(
-                    f"{path}: another process keeps the file open\n  {text.splitlines()[0]}\n  Close it, then try again."
-                ) from None
-            time.sleep(0.02)
-
-
-def _open_error(error: Exception, path: Path) -> SelftaughtError:
-    text = str(error).splitlines()[0]
-    if "space" in text.lower() or "read-only file system" in text.lower():
-        return _write_error(error, path)
-    return StoreError(
-        f"cannot be opened as a store: {text}",
-        place=path,
-        mend="If the file is damaged, restore a copy; attempts not yet in it are replayed from its journal folder.",
-    )
-
-
-def _write_error(error: Exception, path: Path) -> SelftaughtError:
-    text = str(error).splitlines()[0]
-    return SelftaughtError(
-        f"{path}: cannot be written: {text}\n  What was committed before is intact. Make room and run again."
-    )

@@ -1,0 +1,1 @@
+"""Export: dataset versions, their cards, and their way to the hub."""

@@ -1,0 +1,90 @@
+"""How the store's file is opened, and what DuckDB's refusals mean."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from selftaught_builder.errors import SelftaughtError, StoreBusyError, StoreError
+
+# DuckDB 1.x command lines and viewers can open a store of this storage version.
+STORAGE_VERSION = "v1.0.0"
+# A commit rewrites the last group of rows. DuckDB's own 122,880 cost twice the time, and memory by the
+# hundred megabytes (docs/measurements.md).
+ROW_GROUP_SIZE = 16384
+# A query, whoever wrote it, cannot leave the file it is asked of.
+LOCKED_DOWN: dict[str, Any] = {"enable_external_access": "false", "lock_configuration": "true"}
+# What DuckDB says where another process, or another thread of this one, has the file open.
+BUSY = ("could not set lock", "with a different configuration", "unique file handle conflict")
+
+
+def connect(path: Path, *, read_only: bool, patience: float) -> duckdb.DuckDBPyConnection:
+    """Open the store's file, waiting while somebody else holds it. For writing, a missing file is made.
+
+    Args:
+        path: the file.
+        read_only: open it for reading, with file and network access off and locked.
+        patience: seconds to wait.
+
+    Raises:
+        StoreBusyError: somebody held it for longer.
+        StoreError: the file is damaged or no database.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return _read_only(path) if read_only else _for_writing(path)
+        except duckdb.Error as error:
+            text = str(error)
+            if not any(busy in text.lower() for busy in BUSY):
+                raise open_error(error, path) from None
+            if time.monotonic() > deadline:
+                first = text.splitlines()[0]
+                raise StoreBusyError(f"{path}: kept open elsewhere\n  {first}\n  Close it, then try again.") from None
+            time.sleep(0.02)
+
+
+def is_damage(error: duckdb.Error) -> bool:
+    """Whether the file's bytes are not what DuckDB wrote; a wrong query raises other errors."""
+    kinds = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException)
+    return isinstance(error, kinds) or str(error).startswith("Corrupt database file")
+
+
+def open_error(error: Exception, path: Path) -> SelftaughtError:
+    """Return what to tell the user where the file does not open."""
+    text = str(error).splitlines()[0]
+    if "space" in text.lower() or "read-only file system" in text.lower():
+        return write_error(error, path)
+    return StoreError(
+        f"cannot be opened as a store: {text}",
+        place=path,
+        mend="If the file is damaged, restore a copy; attempts not yet in it are replayed from its journal folder.",
+    )
+
+
+def write_error(error: Exception, path: Path) -> SelftaughtError:
+    """Return what to tell the user where the file cannot be written."""
+    text = str(error).splitlines()[0]
+    return SelftaughtError(
+        f"{path}: cannot be written: {text}\n  What was committed before is intact. Make room and run again."
+    )
+
+
+def _read_only(path: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(str(path), read_only=True, config=LOCKED_DOWN)
+
+
+def _for_writing(path: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    quoted = str(path).replace("'", "''")
+    made = "" if path.exists() else f", STORAGE_VERSION '{STORAGE_VERSION}'"
+    try:
+        connection.execute(f"ATTACH '{quoted}' AS store (ROW_GROUP_SIZE {ROW_GROUP_SIZE}{made})")
+        connection.execute("USE store")
+    except duckdb.Error:
+        connection.close()
+        raise
+    return connection
