@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 # Readers and the writer's commits meet for tens of milliseconds; waiting this long means somebody holds the file open.
 READ_PATIENCE = 10.0
 WRITE_PATIENCE = 60.0
-# Blocks of the journal made ready before the file is opened, so that readers are kept out only while rows go in.
-READY_BLOCKS = 5
 # What identifies a row of a table that grows with every attempt. These tables have no index: DuckDB would read and write
 # it with every commit, for half of the commit's time.
 IDENTITY = {
@@ -105,11 +103,11 @@ class Store:
 
         moved = 0
         segments = self.journal.rotate()
-        blocks = (frames(records) for segment in segments for records in read_segment(segment))
-        ready = list(islice(blocks, READY_BLOCKS))
+        batches = frames(chain.from_iterable(read_segment(segment) for segment in segments))
+        ready = next(batches, None)  # before the file is opened, so that readers are kept out only while rows go in
         if ready:
             with self.write(patience) as connection:
-                for tables in chain(ready, blocks):
+                for tables in chain([ready], batches):
                     for table, frame in tables.items():
                         insert_frame(connection, table, frame)
                         moved += frame.height

@@ -105,7 +105,7 @@ class Journal:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
 
 
-def read_segment(segment: Path, block: int = 2000) -> Iterator[list[dict[str, Any]]]:
+def read_segment(segment: Path, block: int = 500) -> Iterator[list[dict[str, Any]]]:
     """Yield a segment's records in blocks. A line torn by a crash fails its checksum and is passed over.
 
     Such a line was never acknowledged: its `append` did not return.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import polars as pl
@@ -47,15 +47,23 @@ COLUMNS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def frames(records: Iterable[Mapping[str, Any]]) -> dict[str, pl.DataFrame]:
-    """Group journal records by table and return one frame each.
+def frames(blocks: Iterable[list[dict[str, Any]]], most: int = 5000) -> Iterator[dict[str, pl.DataFrame]]:
+    """Gather blocks of journal records into frames, one a table, of about `most` records together.
 
-    A record is {"table": NAME, **columns}; columns that a record lacks are NULL.
+    A record is {"table": NAME, **columns}; columns that a record lacks are NULL. Blocks become columns one at a time, since
+    records as dictionaries take several times the memory.
     """
-    groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for record in records:
-        groups[record["table"]].append(record)
-    return {table: frame(table, rows) for table, rows in groups.items()}
+    parts: dict[str, list[pl.DataFrame]] = defaultdict(list)
+    held = 0
+    for records in blocks:
+        for table in dict.fromkeys(record["table"] for record in records):
+            parts[table].append(frame(table, [record for record in records if record["table"] == table]))
+        held += len(records)
+        if held >= most:
+            yield {table: pl.concat(some) for table, some in parts.items()}
+            parts, held = defaultdict(list), 0
+    if held:
+        yield {table: pl.concat(some) for table, some in parts.items()}
 
 
 def frame(table: str, rows: list[Mapping[str, Any]]) -> pl.DataFrame:
