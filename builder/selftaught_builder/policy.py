@@ -18,7 +18,7 @@ from selftaught_builder.store.schema import wide_select
 
 HARD_RULES = """error IS NULL
   AND kind IN ('sampled', 'rationalized')
-  AND finish_reason NOT IN ('length', 'content_filter')
+  AND lower(finish_reason) NOT IN ('length', 'max_tokens', 'content_filter', 'abort', 'error')
   AND completion <> ''
   AND answer = 'pass'
   AND (NOT hinted OR hint_leak = 'pass')"""

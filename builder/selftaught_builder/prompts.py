@@ -18,6 +18,8 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from selftaught_builder.errors import RecipeError
 from selftaught_builder.keys import prompt_hash
+from selftaught_builder.questions.rows import RowProblem
+from selftaught_builder.questions.values import as_text
 from selftaught_builder.recipe import Prompt as PromptSettings
 from selftaught_builder.recipe import read_yaml
 
@@ -49,6 +51,14 @@ class Example:
     gold: str
     rationale: str
     choices: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """A question without its answer: all that a template sees where no hint is due, so that none can show."""
+
+    text: str
+    choices: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,7 @@ class Prompter:
             examples: put the few-shot rationales before it.
         """
         shots = self._shots(hint) if examples else []
-        asked = self._call("question", question, hint)
+        asked = self._question(question, hint)
         system = self.settings.system if self.settings.system is not None else self._call("system")
         if self.settings.style == "completion":
             blocks = [system, *(f"Q: {q}\nA: {a}" for q, a in shots), f"Q: {asked}\nA:"]
@@ -109,15 +119,18 @@ class Prompter:
     def _shots(self, hint: bool) -> list[tuple[str, str]]:
         if hint not in self._rendered:
             self._rendered[hint] = [
-                (self._call("question", shot, hint), self._call("response", shot.rationale, shot))
+                (self._question(shot, hint), self._call("response", shot.rationale, shot))
                 for shot in self.examples
             ]
         return self._rendered[hint]
 
+    def _question(self, question: Askable, hint: bool) -> str:
+        return self._call("question", question if hint else Unanswered(question.text, question.choices), hint)
+
     def _call(self, macro: str, *arguments: Any) -> str:
         try:
             return str(getattr(self._template, macro)(*arguments)).strip()
-        except (jinja2.TemplateError, AttributeError, KeyError, TypeError) as error:
+        except Exception as error:  # a template is a program: it can divide by zero, too
             raise RecipeError(
                 f"the template's macro `{macro}` failed: {error}",
                 place=self.settings.template,
@@ -139,13 +152,19 @@ def load_examples(path: Path) -> list[Example]:
         place = f"{path}:{lines.get((index,), 1)}"
         if not isinstance(entry, Mapping) or not {"question", "rationale", "answer"} <= set(entry):
             raise RecipeError("an example lacks a key", place=place, mend="Give question, rationale and answer.")
-        choices = {str(letter): str(text) for letter, text in (entry.get("choices") or {}).items()}
-        gold = str(entry["answer"])
+        listed = entry.get("choices") or {}
+        if not isinstance(listed, Mapping):
+            raise RecipeError("an example's choices are no mapping", place=place, mend='Give {"A": "bank", ...}.')
+        choices = {str(letter): str(text) for letter, text in listed.items()}
+        try:
+            text, rationale, gold = (as_text(entry[key]) for key in ("question", "rationale", "answer"))
+        except RowProblem as problem:
+            raise RecipeError(problem.detail, place=place, mend="Give question, rationale and answer as text.") from None
         if choices and gold not in choices:
             raise RecipeError(
                 f"the answer {gold!r} is none of the choices", place=place, mend="Give a choice's letter."
             )
-        examples.append(Example(str(entry["question"]), gold, str(entry["rationale"]).strip(), choices))
+        examples.append(Example(text, gold, rationale, choices))
     return examples
 
 
@@ -153,7 +172,10 @@ def _load_template(name: str, room: Path) -> jinja2.environment.TemplateModule:
     own = room / name
     shipped = files("selftaught_builder") / "templates" / f"{name}.jinja"
     if own.is_file():
-        text = own.read_text(encoding="utf-8")
+        try:
+            text = own.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"cannot be read: {error}", place=own, mend="It must be a UTF-8 text file.") from None
     elif "/" not in name and shipped.is_file():
         text = shipped.read_text(encoding="utf-8")
     else:
@@ -165,3 +187,5 @@ def _load_template(name: str, room: Path) -> jinja2.environment.TemplateModule:
         raise RecipeError(
             f"not a Jinja template: {error.message}", place=f"{own}:{error.lineno}", mend="Mend this line."
         ) from None
+    except Exception as error:
+        raise RecipeError(f"the template failed: {error}", place=own, mend="Define macros in it, no more.") from None

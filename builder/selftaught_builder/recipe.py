@@ -10,8 +10,9 @@ import difflib
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
+import orjson
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -21,6 +22,10 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Count = Annotated[int, Field(ge=1)]
 Column = str | list[str]
 """A field of the source's rows; of several, the first that a row has."""
+
+
+RESERVED = frozenset({"model", "messages", "prompt", "seed", "n", "stream", "api_key", "api_base", "base_url"})
+"""Keys of a request that have their own place, or would make one reply of several; none may come by `extra_body`."""
 
 
 class Section(BaseModel):
@@ -95,7 +100,7 @@ class EndpointSettings(Section):
     """For `openai`: the server, such as http://127.0.0.1:30000/v1. OPENAI_BASE_URL and then OpenAI's own where absent."""
     api_key_env: str = "OPENAI_API_KEY"
     """The environment variable that holds the API key. The key itself never stands in a recipe."""
-    timeout: Annotated[float, Field(gt=0)] = 600.0
+    timeout: Annotated[float, Field(gt=0, le=86400)] = 600.0
     """Seconds one request may take."""
     retries: Annotated[int, Field(ge=0, le=20)] = 5
     """Tries after the first for rate limits, server errors, timeouts and broken connections."""
@@ -106,6 +111,19 @@ class EndpointSettings(Section):
     """For `local`: tokens of context per slot."""
     extra_body: dict[str, Any] = {}
     """Further keys for each request's body, such as {"top_k": 20}; they are part of the attempt's key."""
+
+    @field_validator("extra_body")
+    @classmethod
+    def _is_json_and_ours_stay_ours(cls, body: dict[str, Any]) -> dict[str, Any]:
+        taken = sorted(RESERVED.intersection(body))
+        if taken:
+            raise ValueError(f"`{taken[0]}` is not for a recipe's extra_body to say")
+        try:
+            text = json.dumps(body, allow_nan=False)  # makes text of keys: {50256: -100} is {"50256": -100}
+            orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)  # refuses integers over 64 bits
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"is no JSON: {error}") from None
+        return json.loads(text)
 
 
 class Sample(Section):
@@ -174,6 +192,8 @@ class Recipe(Section):
     def _answer_is_always_verified(cls, names: list[str]) -> list[str]:
         if "answer" not in names:
             raise ValueError("must list `answer`: nothing becomes training data without a passing answer verdict")
+        if len(set(names)) < len(names):
+            raise ValueError("lists a verifier twice")
         return names
 
     @model_validator(mode="after")
@@ -236,9 +256,14 @@ def read_yaml(path: Path) -> tuple[Any, dict[tuple[str | int, ...], int]]:
         place = f"{path}:{mark.line + 1}" if mark else path
         problem = getattr(error, "problem", None) or str(error)
         raise RecipeError(f"not valid YAML: {problem}", place=place, mend="Mend the syntax on this line.") from None
+    except ValueError as error:  # a date such as 2024-13-45
+        raise RecipeError(f"a value that is none: {error}", place=path, mend="Put quotes around text.") from None
     lines: dict[tuple[str | int, ...], int] = {}
-    if node is not None:
-        _index_lines(node, (), lines)
+    try:
+        if node is not None:
+            _index_lines(node, (), lines)
+    except RecursionError:
+        raise RecipeError("an alias that holds itself", place=path, mend="Write the value out.") from None
     return data, lines
 
 
@@ -281,5 +306,6 @@ def _explain(error: ValidationError, path: Path, lines: dict[tuple[str | int, ..
 def _keys_at(at: tuple[str | int, ...]) -> list[str]:
     model: Any = Recipe
     for part in at:
-        model = model.model_fields[part].annotation
+        kind = model.model_fields[part].annotation
+        model = next((one for one in (kind, *get_args(kind)) if hasattr(one, "model_fields")), None)
     return list(model.model_fields)

@@ -78,7 +78,7 @@ def _read_only(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _for_writing(path: Path) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
+    connection = duckdb.connect(config={"threads": 1})  # a commit is small: more threads cost memory and gain nothing
     quoted = str(path).replace("'", "''")
     made = "" if path.exists() else f", STORAGE_VERSION '{STORAGE_VERSION}'"
     try:

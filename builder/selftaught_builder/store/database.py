@@ -46,7 +46,7 @@ class Store:
     """
 
     def __init__(self, path: Path, fsync: Fsync = "group") -> None:
-        self.path = path
+        self.path = path = path.resolve()  # a link has no journal or lock of its own
         self.journal = Journal(path.with_name(path.name + ".journal"), fsync)
 
     def sql(self, query: str, parameters: Sequence[Any] | None = None) -> pl.DataFrame:
@@ -159,14 +159,19 @@ def run_sql(connection: duckdb.DuckDBPyConnection, query: str, parameters: Seque
         raise InputError(
             str(error).strip(), place="SQL", mend="`selftaught sql ROOM --schema` lists tables and columns."
         ) from None
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"a column that cannot be shown: {error}", place="SQL", mend="Cast it to VARCHAR.") from None
 
 
 def insert_frame(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame) -> None:
-    """Append a frame to a table by column name; rows whose identity is there already stay as they are."""
+    """Append a frame to a table by column name; a row whose identity is there already, or twice in the frame, is passed over."""
     if frame.is_empty():
         return
     columns = ", ".join(f'"{name}"' for name in frame.columns)
-    same = " AND ".join(f"there.{name} = incoming.{name}" for name in IDENTITY.get(table, ()))
+    identity = IDENTITY.get(table, ())
+    if identity:
+        frame = frame.unique(identity, keep="first", maintain_order=True)
+    same = " AND ".join(f"there.{name} = incoming.{name}" for name in identity)
     new = f" WHERE NOT EXISTS (SELECT 1 FROM {table} there WHERE {same})" if same else ""
     connection.register("incoming", frame.to_arrow())
     connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM incoming{new}")

@@ -25,7 +25,8 @@ Fsync = Literal["always", "group", "never"]
 `always` syncs each record (safe, slow), `group` syncs with each commit (about a second can be lost), `never` leaves it to
 the operating system."""
 
-SUFFIX = ".jsonl"
+SEGMENT = "{:08d}.jsonl"
+SEGMENTS = "[0-9]" * 8 + ".jsonl"
 
 
 class JournalError(SelftaughtError):
@@ -76,7 +77,7 @@ class Journal:
 
     def segments(self) -> list[Path]:
         """Return the segment files on disk, oldest first."""
-        return sorted(self.folder.glob(f"*{SUFFIX}")) if self.folder.is_dir() else []
+        return sorted(self.folder.glob(SEGMENTS)) if self.folder.is_dir() else []
 
     def drop(self, segment: Path) -> None:
         """Remove a committed segment."""
@@ -101,7 +102,7 @@ class Journal:
         self.folder.mkdir(exist_ok=True)
         last = self.segments()
         number = int(last[-1].stem) + 1 if last else 1
-        path = self.folder / f"{number:08d}{SUFFIX}"
+        path = self.folder / SEGMENT.format(number)
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from selftaught_builder.errors import StoreBusyError
+from selftaught_builder.errors import SelftaughtError, StoreBusyError
 
 
 class WriterLock:
@@ -23,6 +23,7 @@ class WriterLock:
 
     Raises:
         StoreBusyError: another process holds it; the message says which.
+        SelftaughtError: the folder takes no lock.
     """
 
     def __init__(self, store: Path) -> None:
@@ -30,12 +31,19 @@ class WriterLock:
         self._file: int | None = None
 
     def __enter__(self) -> WriterLock:
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(file)
+                raise
         except BlockingIOError:
-            os.close(file)
             raise StoreBusyError(f"{self.path}: {self._holder()}\n  Wait for it, or stop it first.") from None
+        except OSError as error:
+            raise SelftaughtError(
+                f"{self.path}: cannot be locked: {error.strerror}\n  The store must lie in a folder that can be written to."
+            ) from None
         who = {
             "pid": os.getpid(),
             "host": socket.gethostname(),
