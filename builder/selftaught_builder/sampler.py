@@ -30,7 +30,8 @@ COMMIT_EVERY, COMMIT_EVERY_AT_MOST = 1.0, 2.5
 COMMIT_REST = 5.0
 COMMIT_PATIENCE = 5.0
 FIRST_WAIT, LONGEST_WAIT, LONGEST_RETRY_AFTER = 0.5, 30.0, 300.0
-# Attempts that fail for good one after another, with no success between, before the endpoint counts as gone.
+# Attempts that fail for good one after another, with no success between, before the endpoint counts as gone. Of a question
+# whose request is refused (it is too long, say) all samples are, so that they count as one.
 GONE_AFTER = 20
 
 
@@ -107,7 +108,7 @@ class Sampler:
         self.interrupted = False
         self._stopping = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
-        self._failed_in_a_row = 0
+        self._failed_in_a_row: set[str] = set()
         self._failure: SelftaughtError | None = None
         self._parameters = orjson.dumps(context.parameters, option=orjson.OPT_SORT_KEYS).decode()
         self._journalled_prompts: set[str] = set()
@@ -151,7 +152,7 @@ class Sampler:
                 reply = await self._attempt(task)
             finally:
                 self.tally.in_flight -= 1
-            self._notice_gone_endpoint(reply)
+            self._notice_gone_endpoint(task, reply)
             if self.listener:
                 self.listener(task, reply)
 
@@ -235,13 +236,13 @@ class Sampler:
         if reply.cost is not None:
             tally.cost = (tally.cost or 0.0) + reply.cost
 
-    def _notice_gone_endpoint(self, reply: Reply) -> None:
+    def _notice_gone_endpoint(self, task: Task, reply: Reply) -> None:
         if reply.error is None:
-            self._failed_in_a_row = 0
+            self._failed_in_a_row.clear()
             return
         self.tally.failed += 1
-        self._failed_in_a_row += 1
-        if self._stopping.is_set() or (reply.error != "auth" and self._failed_in_a_row < GONE_AFTER):
+        self._failed_in_a_row.add(task.key if ERRORS[reply.error] else task.question.hash)
+        if self._stopping.is_set() or (reply.error != "auth" and len(self._failed_in_a_row) < GONE_AFTER):
             return
         self._stopping.set()
         self._failure = SelftaughtError(

@@ -39,5 +39,8 @@ def copy_room(like: str, name: str, folder: Path) -> Path:
             shutil.copyfile(shipped / like / file, made / file)
     recipe = made / "recipe.yaml"
     text = recipe.read_text(encoding="utf-8")
-    recipe.write_text(re.sub(r"(?m)^name: .*$", f"name: {name}", text, count=1), encoding="utf-8")
+    text = re.sub(r"\A#.*", f"# Begun from the room {like}.", text)
+    text = re.sub(r"(?m)^name: .*$", f"name: {name}", text, count=1)
+    text = re.sub(r"(?m)^description: \w.*$", 'description: "" # what the dataset is, for its card', text, count=1)
+    recipe.write_text(text, encoding="utf-8")
     return made

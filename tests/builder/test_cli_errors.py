@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ import duckdb
 import pytest
 
 from selftaught_builder.store import open_store
-from support.command import environment, selftaught
+from support.command import COMMAND, environment, selftaught
 from support.stores import Scripted, write_room
 
 COMMANDS = ("sample", "status", "run")
@@ -73,6 +76,29 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str | None], list[str]]] = {
         recipe(HEAD + "sample:\n  k: 3\n  temprature: 1\n"),
         ["sample", None],
         ["recipe.yaml:6", "`sample.temprature`", "mean `temperature`?"],
+    ),
+    "unknown key of an optional section": (
+        recipe(HEAD + "endpoint:\n  prices: {input: 1, output: 2, cahced: 1}\n"),
+        ["status", None],
+        ["recipe.yaml:5", "`endpoint.prices.cahced`", "mean `cached`?"],
+    ),
+    "a date that is none": (recipe(HEAD + "description: 2024-13-45\n"), ["status", None], ["recipe.yaml", "month"]),
+    "an endless alias": (recipe(HEAD + "description: &a [*a]\n"), ["status", None], ["holds itself"]),
+    "a verifier twice": (amended(verify=["answer", "answer"]), ["status", None], ["recipe.yaml", "twice"]),
+    "extra_body that steers": (
+        amended(endpoint={"extra_body": {"n": 2}}),
+        ["sample", None],
+        ["`endpoint.extra_body`", "`n`"],
+    ),
+    "extra_body that is no JSON": (
+        recipe(HEAD + "endpoint: {extra_body: {x: .nan}}\n"),
+        ["sample", None],
+        ["`endpoint.extra_body`", "no JSON"],
+    ),
+    "example choices in a list": (
+        recipe("- {question: q, rationale: r, answer: A, choices: [a, b]}\n", "examples.yaml"),
+        ["sample", None],
+        ["examples.yaml:1", "no mapping"],
     ),
     "wrong type": (
         recipe(HEAD + "sample:\n  k: many\n"),
@@ -296,3 +322,41 @@ def test_sql_gives_the_text_as_it_is_to_a_script(hostile: Scripted) -> None:
     texts = {row["completion"] for row in json.loads(done.stdout)}
     assert texts == {f"{EVIL} 2 + 3 = 6. The answer is 5.", f"{EVIL} The answer is 6."}
     assert [mark for mark in FORBIDDEN if mark in done.stdout] == []
+
+
+# Streams and signals.
+
+
+@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["recipe", "show"]], ids=str)
+def test_a_full_output_is_said(scripted_room: Path, command: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, *command, scripted_room], env=environment(), stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert b"No space left" in done.stderr
+
+
+def test_closed_streams_are_done_without(scripted_room: Path) -> None:
+    def close() -> None:
+        os.closerange(0, 3)
+
+    for command in (["recipe", "schema"], ["sql", str(scripted_room), "SELECT 1", "--json"], ["--help"]):
+        done = subprocess.run([*COMMAND, *command], env=environment(), preexec_fn=close, check=False)
+        assert done.returncode == 0, command
+
+
+def test_a_query_can_be_interrupted(scripted_room: Path) -> None:
+    query = "SELECT sum(a.range * b.range) FROM range(100000000) a, range(100000000) b"
+    with subprocess.Popen([*COMMAND, "sql", scripted_room, query], env=environment(), stderr=subprocess.PIPE) as run:
+        time.sleep(2.5)
+        run.send_signal(signal.SIGINT)
+        _, told = run.communicate(timeout=60)
+    assert run.returncode == 130, told
+    assert b"Traceback" not in told
+
+
+@pytest.fixture
+def scripted_room(tmp_path: Path) -> Path:
+    return Scripted(tmp_path / "sums").room.folder

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selftaught_builder.keys import attempt_id, attempt_key, prompt_hash, seed_of, weights_identity
+from selftaught_builder.recipe import EndpointSettings
 
 TEXT = st.text(max_size=20)
 PARAMETERS = st.dictionaries(
@@ -80,3 +81,8 @@ def test_unknown_weights_are_stood_in_for_by_run_round_and_model() -> None:
     unknown = weights_identity("unknown", **known)
     for change in ({"run": "s"}, {"round_number": 2}, {"model": "n"}):
         assert weights_identity("unknown", **{**known, **change}) != unknown
+
+
+def test_the_keys_of_an_extra_body_are_text_as_json_has_it() -> None:
+    body: dict[Any, Any] = {"logit_bias": {50256: -100}}
+    assert EndpointSettings(extra_body=body).extra_body == {"logit_bias": {"50256": -100}}

@@ -26,6 +26,9 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Scripted:
         made.attempt(question, "It is 12. The answer is 12.")
         made.attempt(question, finish_reason="length")
         made.attempt(question, finish_reason="content_filter")
+        for unfinished in ("abort", "error", "max_tokens", "LENGTH"):
+            made.attempt(question, f"Cut by {unfinished}. The answer is 5, or 7.", finish_reason=unfinished)
+            made.attempt(question, finish_reason=unfinished)
         made.attempt(question, "", finish_reason="", error="server", error_text="HTTP 500")
         made.attempt(question, error="connection", error_text="an error that came with a right completion")
         made.attempt(question, kind="evaluated")

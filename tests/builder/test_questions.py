@@ -213,6 +213,13 @@ def test_id_is_the_field_or_the_row_number(tmp_path: Path) -> None:
     assert [question.id for question in load(tmp_path, rows).questions] == ["1", "2"]
 
 
+def test_long_questions_are_left_out_and_counted(tmp_path: Path) -> None:
+    rows = [{"question": "x" * 20, "answer": "1"}, {"question": "y" * 21, "answer": "2"}]
+    loaded = load(tmp_path, rows, longest=20)
+    assert [question.gold for question in loaded.questions] == ["1"]
+    assert [(problem.row, problem.reason) for problem in loaded.rejected] == [(2, "too_long")]
+
+
 def test_shuffle_then_limit_is_repeatable(tmp_path: Path) -> None:
     rows = [{"question": f"question {n}", "answer": n} for n in range(50)]
     loaded = load(tmp_path, rows, shuffle=5, limit=10)

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from selftaught_builder.errors import InputError
+from selftaught_builder.errors import InputError, RecipeError
 from selftaught_builder.keys import attempt_id
 from selftaught_builder.plans import Asking, Known, Plan, failed_questions, parameters_of
-from support.stores import WHO, Scripted, reasoned
+from selftaught_builder.prompts import Prompter, load_examples
+from selftaught_builder.recipe import Prompt
+from support.stores import EXAMPLES, SUMS, WHO, Scripted, reasoned
 
 CHOICES = [{"question": "Where do fish live?", "choices": {"A": "in trees", "B": "in water"}, "answer": "B"}]
 
@@ -120,3 +122,43 @@ def test_the_rationalizing_temperature_is_its_own_where_given(tmp_path: Path) ->
     recipe = Scripted(tmp_path / "sums", rationalize={"temperature": 1.5}).room.recipe
     assert parameters_of(recipe, kind="rationalized")["temperature"] == 1.5
     assert parameters_of(recipe, kind="sampled")["temperature"] == 0.7
+
+
+def test_what_has_failed_before_comes_last(scripted: Scripted) -> None:
+    scripted.attempt(0, "", sample_index=0, error="bad_request", finish_reason="")
+    scripted.verify()
+    tasks = list(plan(scripted, [Asking(question) for question in scripted.questions], kind="sampled", k=2))
+    assert [task.tries for task in tasks] == [0] * 7 + [1]
+    assert tasks[-1].question == scripted.questions[0]
+
+
+OPEN = """{% macro system() %}{% endmacro %}
+{% macro question(q, hint) %}{{ q.text }} ({{ q.gold }}){% endmacro %}
+{% macro response(rationale, q) %}{{ rationale }} {{ q.gold }}{% endmacro %}"""
+
+
+def test_a_template_cannot_show_the_answer_without_a_hint(scripted: Scripted) -> None:
+    (scripted.room.folder / "open.jinja").write_text(OPEN)
+    prompter = Prompter(Prompt(template="open.jinja", examples=None), scripted.room.folder)
+    assert "(5)" in prompter.ask(scripted.questions[0], hint=True).messages[-1]["content"]
+    with pytest.raises(RecipeError, match="no attribute 'gold'"):
+        prompter.ask(scripted.questions[0])
+
+
+@pytest.mark.parametrize("broken", ["{{ nothing }}", "{% macro system() %}{{ 1 // 0 }}{% endmacro %}", "\udcff"])
+def test_a_template_that_fails_is_the_recipes_error(scripted: Scripted, broken: str) -> None:
+    (scripted.room.folder / "broken.jinja").write_text(broken, errors="surrogateescape")
+    with pytest.raises(RecipeError, match=r"broken\.jinja"):
+        Prompter(Prompt(template="broken.jinja", examples=None), scripted.room.folder).ask(scripted.questions[0])
+
+
+def test_the_answers_of_examples_are_read_as_those_of_questions(tmp_path: Path) -> None:
+    (tmp_path / "examples.yaml").write_text("- {question: q, rationale: r, answer: yes}\n")
+    assert [example.gold for example in load_examples(tmp_path / "examples.yaml")] == ["yes"]
+
+
+def test_an_example_is_not_shown_to_its_own_question(tmp_path: Path) -> None:
+    scripted = Scripted(tmp_path / "sums", [*EXAMPLES, *SUMS])
+    own, other = (str(scripted.room.prompter.ask(scripted.questions[at]).messages) for at in (0, 2))
+    rationale = EXAMPLES[0]["rationale"]
+    assert (rationale in own, rationale in other) == (False, True)

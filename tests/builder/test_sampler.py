@@ -12,7 +12,7 @@ from selftaught_builder.endpoints import Reply
 from selftaught_builder.pipeline import Silent
 from selftaught_builder.plans import Plan
 from selftaught_builder.room import open_room
-from selftaught_builder.sampler import LONGEST_RETRY_AFTER, LONGEST_WAIT, Sampler, Task
+from selftaught_builder.sampler import GONE_AFTER, LONGEST_RETRY_AFTER, LONGEST_WAIT, Sampler, Task
 from support.rooms import attempts, write_room
 from support.servers import OpenAIServer
 
@@ -101,3 +101,13 @@ def test_prompts_are_stored_once(openai_server: OpenAIServer, tmp_path: Path) ->
     assert {row["prompt"] for row in attempts(folder)} == set(
         open_room(folder).store().sql("SELECT hash FROM prompts")["hash"]
     )
+
+
+def test_a_question_that_is_always_refused_does_not_keep_a_run_from_the_rest(
+    openai_server: OpenAIServer, tmp_path: Path
+) -> None:
+    openai_server.configure(faults=[{"kind": "status", "status": 400, "before": 5 + GONE_AFTER + 4}])
+    sample = {"k": GONE_AFTER + 4, "concurrency": 1}
+    folder = write_room(tmp_path / "room", openai_server.url, questions=2, sample=sample)
+    asked = pipeline.sample(open_room(folder))
+    assert (asked.tally.failed, asked.tally.completions) == (GONE_AFTER + 4, GONE_AFTER + 4)

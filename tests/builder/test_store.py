@@ -394,3 +394,43 @@ def test_a_really_full_disk_does_the_same(small_disk: Path) -> None:
     assert count(Store(scripted.store.path)) == 0
     ballast.unlink()
     check_full_then_mended(scripted, done, 20)
+
+
+# Copies and links.
+
+
+def test_a_segment_that_stands_twice_in_the_journal_doubles_nothing(scripted: Scripted) -> None:
+    scripted.attempt(0)
+    (segment,) = scripted.store.journal.rotate()
+    shutil.copy(segment, segment.with_name("00000009.jsonl"))
+    scripted.verify()
+    assert (count(scripted.store), count(scripted.store, "prompts")) == (1, 1)
+
+
+def test_a_foreign_file_in_the_journals_folder_is_left_alone(scripted: Scripted) -> None:
+    notes = scripted.store.journal.folder / "notes.jsonl"
+    notes.parent.mkdir(exist_ok=True)
+    notes.write_text("mine")
+    scripted.attempt(0)
+    scripted.verify()
+    assert (count(scripted.store), notes.read_text()) == (1, "mine")
+
+
+def test_a_link_to_a_store_has_the_stores_own_lock_and_journal(scripted: Scripted) -> None:
+    link = scripted.room.folder / "link.duckdb"
+    link.symlink_to(scripted.store.path.name)
+    linked = open_store(link)
+    with scripted.store.writer(), pytest.raises(StoreBusyError), linked.writer():
+        pass
+    assert linked.journal.folder == scripted.store.journal.folder
+
+
+def test_a_folder_that_takes_no_lock_is_an_error_with_a_way_on(tmp_path: Path) -> None:
+    (tmp_path / "store.duckdb.lock").mkdir()
+    with pytest.raises(SelftaughtError, match=r"cannot be locked.*\n.*can be written to"):
+        open_store(tmp_path / "store.duckdb", create=True)
+
+
+def test_a_column_that_polars_cannot_hold_is_an_input_error(scripted: Scripted) -> None:
+    with pytest.raises(InputError, match="Cast it"):
+        scripted.store.sql("SELECT INTERVAL 1 MONTH AS x")

@@ -36,7 +36,7 @@ class Config:
         right, right_hinted: share of seeds that get a right answer, without and with the answer in the prompt.
         answers: question text to answer; sums such as `3 + 4` are answered without it.
         faults: what goes wrong, first match wins: {"kind": ..., "every": N} each Nth request, {"first": N} the first N
-            requests of each body, {"after": N} all requests from the Nth on, else always.
+            requests of each body, {"after": N} all requests from the Nth on, {"before": N} all up to it, else always.
         extra: JSON bodies for other GET paths, such as {"/props": {...}}.
     """
 
@@ -137,7 +137,7 @@ class StandIn:
             if (
                 number % fault.get("every", 1) == 0
                 and of_this_body <= fault.get("first", 10**9)
-                and number > fault.get("after", 0)
+                and fault.get("after", 0) < number <= fault.get("before", 10**9)
             ):
                 return fault
         return {"kind": "none"}

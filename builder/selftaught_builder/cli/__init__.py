@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
-from typer.exceptions import Abort, Exit, TyperException
+from typer.exceptions import Exit, TyperException
 
 from selftaught_builder.cli import building, publishing, reading, serving
 from selftaught_builder.errors import SelftaughtError
@@ -30,8 +30,26 @@ for module in (building, reading, publishing, serving):
     module.register(app)
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib import metadata
+
+        sys.stdout.write(f"selftaught {metadata.version('selftaught')}\n")
+        raise Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong input, 3 budget spent, 130 interrupted."""
+    _mend_streams()
     try:
         code = app(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -44,12 +62,26 @@ def main() -> NoReturn:
         usage = getattr(error, "show", None)
         usage() if usage else _complain(str(error))
         sys.exit(2)
-    except (KeyboardInterrupt, Abort):
+    except (KeyboardInterrupt, RuntimeError) as error:
+        if type(error) is RuntimeError and str(error) != "Query interrupted":  # what DuckDB makes of Ctrl-C
+            raise
         _complain("interrupted; everything done so far is kept. Run the same command again to go on.")
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            _complain(f"{error.filename or 'output'}: {error.strerror}")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be flushed
         sys.exit(1)
+
+
+def _mend_streams() -> None:
+    """Stand in for streams that were closed, and show what the terminal's encoding lacks as escapes."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 (open to the end)
+        elif mode == "w":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _complain(text: str) -> None:

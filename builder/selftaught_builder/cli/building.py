@@ -23,9 +23,11 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    name: Annotated[str, typer.Argument(help="The new room's name.")],
-    like: Annotated[str, typer.Option(help="Start from this shipped room: gsm8k, svamp or commonsenseqa.")] = "svamp",
-    folder: Annotated[Path, typer.Option(help="Where rooms stand.")] = Path("datasets"),
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new room's name.")],
+    like: Annotated[
+        str, typer.Option(metavar="ROOM", help="Start from this shipped room: gsm8k, svamp or commonsenseqa.")
+    ] = "svamp",
+    folder: Annotated[Path, typer.Option(metavar="FOLDER", help="Where rooms stand.")] = Path("datasets"),
 ) -> None:
     """Make a new room. It holds a commented recipe and few-shot rationales to edit."""
     from selftaught_builder.cli.display import console
@@ -127,6 +129,8 @@ def _show_asked(asked: Asked, room: Room, *, json: bool) -> None:
                 "interrupted": asked.interrupted,
             }
         )
+    elif not asked.planned:
+        console.print("nothing to ask: no sampled question lacks a kept rationale")
     else:
         console.print(
             f"{tally.completions} completions ({asked.reused} of {asked.planned} were there already), "

@@ -81,6 +81,8 @@ def show_frame(frame: pl.DataFrame, *, limit: int = 40, width: int = 70) -> None
     for row in rows:
         table.add_row(*row)
     console.print(table)
+    if frame.is_empty():
+        console.print("[dim]no rows[/]")
     if frame.height > limit:
         console.print(f"[dim]… {frame.height - limit} more rows[/]")
 
@@ -175,6 +177,8 @@ class _TimeLeft(TimeRemainingColumn):
         """Render one or the other."""
         if task.finished or not task.total:
             return Text(f"in {timedelta(seconds=int(task.elapsed or 0))}", style="dim")
+        if task.time_remaining is None:
+            return Text("")
         return Text.assemble(super().render(task), (" left", "dim"))
 
 

@@ -21,8 +21,11 @@ def push(
 ) -> None:
     """Publish a version on the hub. One commit and one tag; the token comes from HF_TOKEN or a login."""
     from selftaught_builder.cli.display import console
+    from selftaught_builder.errors import InputError
     from selftaught_builder.export.push import files_of, push_version
 
+    if repo.count("/") != 1:
+        raise InputError(f"`{repo}` names no repository", place="OWNER/NAME", mend="Give both, such as me/my-set.")
     for file, size in files_of(version):
         console.print(f"  {file}  {size:,} bytes", markup=False)
     if dry_run:

@@ -93,14 +93,16 @@ def status(room: RoomPath, store: StorePath = None, run: Run = None, json: Json 
 
     from selftaught_builder.cli.display import console, show_frame, show_funnel, show_json
     from selftaught_builder.funnel import count_funnel
+    from selftaught_builder.provenance import require_run
     from selftaught_builder.room import open_room
 
     opened = open_room(room, store=store, run=run)
     kept = opened.store()
     funnel = count_funnel(kept, opened.recipe, opened.run)
+    require_run(kept, opened.run)
     spending = kept.sql("SELECT * EXCLUDE (run) FROM spending WHERE run = ?", [opened.run])
     versions = kept.sql(
-        "SELECT version, row_count AS rows, policy, created_at::VARCHAR AS made FROM dataset_versions "
+        "SELECT version, row_count AS rows, policy, date_trunc('second', created_at)::VARCHAR AS made FROM dataset_versions "
         "WHERE recipe_name = ? ORDER BY number",
         [opened.recipe.name],
     )
@@ -118,7 +120,9 @@ def status(room: RoomPath, store: StorePath = None, run: Run = None, json: Json 
 
 def sql(
     room: Annotated[Path, typer.Argument(metavar="ROOM", help="A room, or a store's file.")],
-    query: Annotated[str | None, typer.Argument(help="One SQL query; read from standard input where absent.")] = None,
+    query: Annotated[
+        str | None, typer.Argument(metavar="QUERY", help="One SQL query; read from standard input where absent.")
+    ] = None,
     schema: Annotated[bool, typer.Option("--schema", help="List tables, views and their columns.")] = False,
     json: Json = False,
 ) -> None:
@@ -131,6 +135,8 @@ def sql(
             "FROM duckdb_columns() WHERE NOT internal GROUP BY table_name ORDER BY table_name"
         )
     if query is None:
+        if sys.stdin.isatty():
+            sys.stderr.write("SQL, then Ctrl-D:\n")
         query = sys.stdin.read()
     if room.suffix == ".duckdb":
         from selftaught_builder.store import open_store
@@ -147,7 +153,9 @@ def sql(
 
 def audit(
     room: RoomPath,
-    name: Annotated[str | None, typer.Argument(help="One audit's name; all of them where absent.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="One audit's name; all of them where absent.")
+    ] = None,
     store: StorePath = None,
     run: Run = None,
     show_sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
@@ -156,6 +164,7 @@ def audit(
     """Look for leaks in the filter. Right answers with wrong reasoning, hints that show, luck."""
     from selftaught_builder.audit import audits, find_audit, run_audit
     from selftaught_builder.cli.display import console, plain, show_frame, show_json
+    from selftaught_builder.provenance import require_run
     from selftaught_builder.room import open_room
 
     chosen = [find_audit(name)] if name else audits()
@@ -165,6 +174,7 @@ def audit(
     opened = open_room(room, store=store, run=run)
     kept = opened.store()
     results = {one.name: run_audit(kept, opened.recipe, opened.run, one) for one in chosen}
+    require_run(kept, opened.run)
     if json:
         show_json({name: frame.to_dicts() for name, frame in results.items()})
         return

@@ -13,10 +13,15 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    model: Annotated[str, typer.Argument(help="smollm2-135m-instruct, a GGUF file, or a Llama checkpoint's folder.")],
-    port: Annotated[int, typer.Option(help="The port on this machine.")] = 8080,
-    slots: Annotated[int | None, typer.Option(help="Requests served at once.")] = None,
-    context: Annotated[int, typer.Option(help="Tokens of context per slot.")] = 2048,
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="smollm2-135m-instruct, a GGUF file, or a Llama checkpoint's folder."),
+    ],
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="The port on this machine; 0 takes a free one.")
+    ] = 8080,
+    slots: Annotated[int | None, typer.Option(metavar="N", min=1, help="Requests served at once.")] = None,
+    context: Annotated[int, typer.Option(metavar="N", min=1, help="Tokens of context per slot.")] = 2048,
 ) -> None:
     """Serve a model on this machine. It has OpenAI's routes, and runs until Ctrl-C."""
     from selftaught_builder.cli.display import console

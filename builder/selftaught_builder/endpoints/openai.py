@@ -11,14 +11,15 @@ import difflib
 import os
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import orjson
 
 from selftaught_builder.endpoints.base import Identity, Reply, Request
 from selftaught_builder.endpoints.replies import error_class, parse_completion, read_retry_after
-from selftaught_builder.endpoints.weights import served_weights
+from selftaught_builder.endpoints.weights import LOOPBACK, served_weights
 from selftaught_builder.errors import EndpointError
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 BODY_LIMIT = 16 * 2**20
 ERROR_TEXT_LIMIT = 2000
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class OpenAIEndpoint:
@@ -39,7 +39,7 @@ class OpenAIEndpoint:
         weights: the weights' fingerprint where the caller knows it; else the server is asked.
 
     Raises:
-        EndpointError: no API key for a server that is not on this machine.
+        EndpointError: a base URL or key that cannot be used, or no key for a server that is not on this machine.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class OpenAIEndpoint:
             headers=self._headers,
             timeout=aiohttp.ClientTimeout(total=self.settings.timeout, connect=30),
             connector=aiohttp.TCPConnector(limit=0),
-            trust_env=True,
+            proxy=_proxy(urlsplit(self.base_url)),
             json_serialize=lambda value: orjson.dumps(value).decode(),
         )
         return self
@@ -83,9 +83,11 @@ class OpenAIEndpoint:
         started = time.perf_counter()
         status, headers, raw = await self._post(path, body)
         reply = self._read(status, headers, raw)
+        if reply.error and self._key:  # read anew, since a cut could leave half a key
+            reply = self._read(status, headers, raw.replace(self._key.encode(), b"[key]"))
         reply.latency = time.perf_counter() - started
         if reply.error_text:
-            reply.error_text = self._scrub(reply.error_text)[:ERROR_TEXT_LIMIT]
+            reply.error_text = reply.error_text[:ERROR_TEXT_LIMIT]
         if reply.error is None and self.settings.prices:
             reply.cost, reply.price_source = _cost(reply, self.settings.prices), "recipe"
         return reply
@@ -132,7 +134,7 @@ class OpenAIEndpoint:
         place = self.base_url
         try:
             status, listing = await self._get(f"{self.base_url}/models")
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             reason = str(error) or type(error).__name__
             raise EndpointError(
                 f"cannot be reached: {self._scrub(reason)}",
@@ -164,14 +166,18 @@ def _client_settings(settings: EndpointSettings, base_url: str | None) -> tuple[
 
     key = os.environ.get(settings.api_key_env, "").strip()
     url = base_url or settings.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
-    parts = urlsplit(url)
+    parts = _split(url)
+    if "@" in (parts.netloc or url) or parts.query:
+        raise EndpointError(
+            "the URL holds a credential or a query",
+            place="endpoint.base_url",
+            mend=f"Give http://HOST:PORT/v1, and put the key into {settings.api_key_env}.",
+        )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise EndpointError(f"`{url}` is no http(s) URL", place="endpoint.base_url", mend="Give http://HOST:PORT/v1.")
-    if parts.username or parts.password:
+    if not (key.isascii() and key.isprintable()):
         raise EndpointError(
-            "the URL holds a credential",
-            place="endpoint.base_url",
-            mend=f"Put the key into {settings.api_key_env} instead.",
+            "the API key holds a character that no key has", place=settings.api_key_env, mend="Set it anew."
         )
     if not key and parts.hostname not in LOOPBACK:
         raise EndpointError(
@@ -181,8 +187,26 @@ def _client_settings(settings: EndpointSettings, base_url: str | None) -> tuple[
     headers = {name: value for name, value in client.default_headers.items() if isinstance(value, str)}
     if key:  # the client adds it to each request; since openai 3 it is no default header any more
         headers["Authorization"] = f"Bearer {key}"
-    clean = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), parts.query, ""))
+    clean = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
     return clean, headers, key
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # is read when asked for
+    except ValueError as error:
+        raise EndpointError(f"no URL: {error}", place="endpoint.base_url", mend="Give http://HOST:PORT/v1.") from None
+    return parts
+
+
+def _proxy(parts: SplitResult) -> str | None:
+    """Return the proxy that the environment names for a URL; this machine is never asked through one.
+
+    aiohttp's `trust_env` would do that, and take credentials out of ~/.netrc besides.
+    """
+    host = parts.hostname or ""
+    return None if host in LOOPBACK or proxy_bypass(host) else getproxies().get(parts.scheme)
 
 
 async def _read_bounded(response: aiohttp.ClientResponse) -> bytes | None:
@@ -208,5 +232,5 @@ def _cost(reply: Reply, prices: Prices) -> float | None:
         return None
     cached = reply.tokens_cached or 0
     cached_price = prices.input if prices.cached is None else prices.cached
-    fresh = reply.tokens_in - cached
+    fresh = max(0, reply.tokens_in - cached)  # some count cached tokens beside the others
     return (fresh * prices.input + cached * cached_price + reply.tokens_out * prices.output) / 1e6

@@ -6,6 +6,7 @@ with an error class; none becomes an exception.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -50,7 +51,7 @@ def read_retry_after(headers: Mapping[str, str]) -> float | None:
 def parse_completion(raw: bytes) -> Reply:
     """Read the body of a 200 from /chat/completions or /completions."""
     try:
-        payload = orjson.loads(raw)
+        payload = _load(raw)
     except orjson.JSONDecodeError as error:
         return _malformed(f"not JSON ({error}): {raw[:300].decode('utf-8', 'replace')}")
     if not isinstance(payload, dict):
@@ -91,6 +92,17 @@ def clean_text(text: str) -> str:
     return text
 
 
+def _load(raw: bytes) -> Any:
+    """Read JSON; text with a lone surrogate, which orjson refuses, was paid for all the same, and is mended."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        try:
+            return orjson.loads(clean_text(json.dumps(json.loads(raw), ensure_ascii=False)))
+        except (ValueError, RecursionError):
+            raise error from None
+
+
 def _read_choice(choice: dict[str, Any]) -> Reply:
     reply = Reply(finish_reason=_text(choice.get("finish_reason")))
     message = choice.get("message")
@@ -98,7 +110,7 @@ def _read_choice(choice: dict[str, Any]) -> Reply:
         content = message.get("content")
         thought = message.get("reasoning_content") or message.get("reasoning")
         if isinstance(message.get("refusal"), str):
-            reply.provider["refusal"] = clean_text(message["refusal"])
+            reply.provider["refusal"] = message["refusal"]
     elif "text" in choice:
         content, thought = choice["text"], None
     else:
@@ -107,7 +119,7 @@ def _read_choice(choice: dict[str, Any]) -> Reply:
         content = "".join(_text(part.get("text")) for part in content if isinstance(part, dict))
     if content is not None and not isinstance(content, str):
         return _malformed(f"content is {type(content).__name__}, not text")
-    reasoning, completion = split_reasoning(clean_text(content or ""))
+    reasoning, completion = split_reasoning(content or "")
     reply.reasoning = "\n".join(filter(None, (_text(thought), reasoning)))
     reply.completion = completion
     if choice.get("logprobs"):
@@ -129,7 +141,7 @@ def _count(value: Any) -> int | None:
 
 
 def _text(value: Any) -> str:
-    return clean_text(value) if isinstance(value, str) else ""
+    return value if isinstance(value, str) else ""
 
 
 def _malformed(why: str) -> Reply:

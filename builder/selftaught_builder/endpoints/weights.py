@@ -15,7 +15,10 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
+from selftaught_builder.errors import EndpointError
 from selftaught_builder.keys import UNKNOWN_WEIGHTS
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 Get = Callable[[str], Awaitable[tuple[int, Any]]]
 
@@ -34,7 +37,7 @@ async def served_weights(get: Get, base_url: str, model: str) -> str:
     version = sglang.get("weight_version")
     if isinstance(version, str) and version not in ("", "default"):
         return f"weight_version:{sglang.get('model_path')}@{version}"
-    if parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+    if parts.hostname not in LOOPBACK:
         return UNKNOWN_WEIGHTS
     llama_cpp = await _ask(get, f"{root}/props")
     listing = await _ask(get, f"{base_url}/models")
@@ -49,7 +52,11 @@ async def served_weights(get: Get, base_url: str, model: str) -> str:
 
 
 def _fingerprint(path: Path) -> str | None:
-    return fingerprint_weights(path) if path.exists() else None
+    """Hash what a server names; None for what cannot be: another format, no rights, or no file at all but a pipe, say."""
+    try:
+        return fingerprint_weights(path) if path.is_dir() or path.is_file() else None
+    except (EndpointError, OSError):
+        return None
 
 
 async def _ask(get: Get, url: str) -> dict[str, Any]:

@@ -72,7 +72,9 @@ def _reach(name: HubName) -> None:
     except HfHubHTTPError:
         raise
     except Exception as error:
-        raise QuestionError(f"the hub is out of reach: {error}", place="hf://", mend=_LOCAL_MEND) from None
+        raise QuestionError(
+            f"the hub is out of reach: {error}", place=f"hf://{name.repository}", mend=_LOCAL_MEND
+        ) from None
 
 
 def read_folder(folder: Path, split: str | None) -> NumberedRows:

@@ -124,7 +124,7 @@ class _Intake:
     """Turns rows into questions and keeps the accounts."""
 
     def __init__(self, settings: Questions) -> None:
-        self.kind, self.split = settings.kind, settings.split or ""
+        self.kind, self.split, self.longest = settings.kind, settings.split or "", settings.longest
         self.fields = _fields(settings)
         self.used = frozenset().union(*(each.names for each in self.fields.values()))
         self.questions: list[Question] = []
@@ -152,6 +152,8 @@ class _Intake:
         text = "" if values["question"] is None else as_text(values["question"])
         if not text:
             raise RowProblem("empty_question")
+        if self.longest and len(text) > self.longest:
+            raise RowProblem("too_long", f"{len(text)} characters")
         choices = parse_choices(values["choices"]) if "choices" in values else None
         gold, kind = settle(values["answer"], choices, self.kind)
         texts = choices.texts if choices else {}

@@ -19,6 +19,7 @@ __all__ = ["RowProblem", "is_remote", "override_source", "read_rows"]
 
 _DATABASES = (".duckdb", ".db")
 _PLACE = "questions.source"
+_PATHS_START = "Check the path: a recipe's starts at the recipe's folder, that of --questions at the working directory."
 
 
 def read_rows(settings: Questions, room: Path) -> NumberedRows:
@@ -96,7 +97,7 @@ def _glob(source: str, room: Path) -> list[Path]:
 def _missing_mend(path: Path) -> str:
     names = [found.name for found in path.parent.iterdir()] if path.parent.is_dir() else []
     close = difflib.get_close_matches(path.name, names, n=1)
-    return f"Did you mean `{close[0]}`?" if close else "Relative paths start at the recipe's folder."
+    return f"Did you mean `{close[0]}`?" if close else _PATHS_START
 
 
 def _check_suffix(path: Path) -> None:
