@@ -15,6 +15,16 @@ from selftaught_builder.verification import current_versions
 
 
 @dataclass(frozen=True)
+class KindCounts:
+    """The counts of one kind of attempt: `sampled` or `rationalized`."""
+
+    kind: str
+    completions: int
+    correct: int
+    kept: int
+
+
+@dataclass(frozen=True)
 class Funnel:
     """Counts over a run's questions; `evaluated` attempts are not among them.
 
@@ -31,7 +41,7 @@ class Funnel:
         exported: rows of the dataset, after duplicates and the limit per question.
         questions_correct, questions_kept, questions_exported: questions with at least one such attempt.
         rationalized_exported: exported rows that were rationalized.
-        by_kind: (kind, completions, correct, kept) for sampled and rationalized attempts.
+        by_kind: completions, correct and kept ones of each kind.
     """
 
     source_rows: int
@@ -48,7 +58,7 @@ class Funnel:
     questions_kept: int
     questions_exported: int
     rationalized_exported: int
-    by_kind: tuple[tuple[str, int, int, int], ...]
+    by_kind: tuple[KindCounts, ...]
 
     @property
     def not_asked(self) -> int:
@@ -120,5 +130,5 @@ def count_funnel(store: Store, recipe: Recipe, run: str, exported: pl.DataFrame 
         questions_kept=asked[2],
         questions_exported=rows["question"].n_unique() if rows.height else 0,
         rationalized_exported=rows.filter(pl.col("kind") == "rationalized").height if rows.height else 0,
-        by_kind=tuple((row[0], row[3], row[5], row[6]) for row in kinds),
+        by_kind=tuple(KindCounts(row[0], row[3], row[5], row[6]) for row in kinds),
     )

@@ -171,6 +171,8 @@ class Export(Section):
     """Reasoning content goes before the completion in `<think>` tags, or is dropped."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the questions whose rows go to a `validation` split, chosen by the question's hash."""
+    language: str | None = None
+    """The dataset's language for the card, such as `en`."""
     licence: str | None = None
     """The dataset's licence for the card; the questions' licence where absent."""
 

@@ -50,7 +50,7 @@ def run(
     if opened.recipe.rationalize.k:
         _stop_if_interrupted(pipeline.rationalize(opened, display), opened)
         pipeline.verify_room(opened, display)
-    _show_version(pipeline.export(opened), json=json)
+    _export(opened, json=json)
 
 
 def sample(
@@ -85,15 +85,27 @@ def rationalize(
 
 def export(room: RoomPath, store: StorePath = None, run: Run = None, json: Json = False) -> None:
     """Write a dataset version. It holds what the policy keeps; the same store and recipe give the same version."""
-    from selftaught_builder import pipeline
-
-    _show_version(pipeline.export(_open(room, None, store, run)), json=json)
+    _export(_open(room, None, store, run), json=json)
 
 
 def _open(room: Path, questions: str | None, store: Path | None, run: str | None) -> Room:
     from selftaught_builder.room import open_room
 
     return open_room(room, questions=questions, store=store, run=run)
+
+
+def _export(room: Room, *, json: bool) -> None:
+    from selftaught_builder import pipeline
+    from selftaught_builder.cli.display import show_funnel
+    from selftaught_builder.export.version import NothingKeptError
+
+    try:
+        version = pipeline.export(room)
+    except NothingKeptError as error:
+        if not json:
+            show_funnel(error.funnel)
+        raise
+    _show_version(version, json=json)
 
 
 def _stop_if_interrupted(asked: Asked, room: Room) -> None:
@@ -165,7 +177,7 @@ def _show_version(version: Version, *, json: bool) -> None:
     show_funnel(version.funnel)
     shown = version.example
     console.print(f"\n[bold]One kept rationale[/] [dim]({shown['kind']})[/]")
-    console.print("Q:", plain(shown["question"]))
+    console.print("Q:", plain(shown["messages"][-2]["content"], lines=True))
     console.print("A:", plain(shown["rationale"], lines=True))
     there = "" if version.fresh else " (unchanged: this content was exported before)"
     console.print(f"\n[bold]{version.name}[/]{there}")

@@ -135,8 +135,9 @@ def show_funnel(funnel: Funnel) -> None:
         ("  correct answer", funnel.correct, of(funnel.correct, funnel.completions) + " of completions"),
         ("  kept by the policy", funnel.kept, of(funnel.kept, funnel.completions) + " of completions"),
     ]
-    for kind, completions, correct, kept in funnel.by_kind:
-        rows.append((f"    {kind}", kept, f"of {correct} correct, of {completions} completions"))
+    for of_kind in funnel.by_kind:
+        remark = f"of {of_kind.correct} correct, of {of_kind.completions} completions"
+        rows.append((f"    {of_kind.kind}", of_kind.kept, remark))
     rows += [
         ("exported rows", funnel.exported, f"{of(funnel.rationalized_exported, funnel.exported) or '0%'} rationalized"),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from importlib.resources import files
@@ -30,6 +31,7 @@ def render_card(
     funnel: Funnel,
     verifiers: Mapping[str, str],
     facts: Sequence[Mapping[str, Any]],
+    sources: Sequence[str],
     splits: Mapping[str, int],
     rows: pl.DataFrame,
 ) -> str:
@@ -42,12 +44,10 @@ def render_card(
         funnel: the run's counts.
         verifiers: name to pinned version.
         facts: one row for each kind, model, weights, endpoint and parameters that attempts were made with.
+        sources: where the questions came from.
         splits: rows by split.
         rows: the exported rows.
     """
-    source = recipe.questions.query or recipe.questions.source or ""
-    if source.startswith("/"):
-        source = source.rsplit("/", 1)[-1]  # a path of the machine is nobody's business
     hinted = rows.filter(pl.col("kind") == "rationalized").height
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701 (Markdown)
     environment.filters["cell"] = _cell
@@ -61,11 +61,16 @@ def render_card(
         facts=facts,
         splits=dict(splits),
         share=f"{hinted / max(1, rows.height):.0%}",
-        source=source,
+        sources=[_without_folders(source) for source in sources],
         size=next((name for limit, name in SIZES if rows.height < limit), "n>10M"),
         licence=recipe.export.licence or recipe.questions.licence,
         code=metadata.version("selftaught"),
     )
+
+
+def _without_folders(source: str) -> str:
+    """A source without the folders of absolute paths: those of this machine are nobody's business."""
+    return re.sub(r"(?<![\w:/.])/(?:[^\s'\"/]+/)+", "", source)
 
 
 def _cell(value: object) -> str:

@@ -30,6 +30,7 @@ from selftaught_builder.store import Store, insert_frame
 from selftaught_builder.verification import current_versions
 
 MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
+CHOICE = pa.struct([("label", pa.string()), ("text", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,18 @@ class Version:
     example: Mapping[str, Any]
 
 
+class NothingKeptError(InputError):
+    """The policy keeps nothing; `funnel` says where it was lost."""
+
+    def __init__(self, recipe: Recipe, funnel: Funnel) -> None:
+        self.funnel = funnel
+        mend = "`selftaught audit` shows what stands against them; loosen `keep`, or sample more."
+        if not funnel.correct:
+            mend = "No answer was right: take a stronger model, more samples (`sample.k`), or mend the prompt."
+        message = f"nothing is kept of {funnel.completions} completions ({funnel.correct} with the right answer)"
+        super().__init__(message, place=f"keep: {recipe.keep}", mend=mend)
+
+
 @dataclass(frozen=True)
 class _Asked:
     """A question as a template sees it."""
@@ -67,7 +80,7 @@ def export_version(store: Store, recipe: Recipe, prompter: Prompter, room: Path,
 
     Raises:
         PolicyError: the policy is no SQL predicate over the store's columns.
-        InputError: the policy keeps nothing.
+        NothingKeptError: there is nothing to export.
     """
     versions = current_versions(recipe.verify)
     with store.read() as connection:
@@ -75,15 +88,12 @@ def export_version(store: Store, recipe: Recipe, prompter: Prompter, room: Path,
     selected = select_rows(store, recipe, run)
     funnel = count_funnel(store, recipe, run, exported=selected)
     if selected.is_empty():
-        raise InputError(
-            f"the policy keeps nothing of {funnel.completions} completions ({funnel.correct} with the right answer)",
-            place=f"keep: {recipe.keep}",
-            mend="`selftaught audit` and `selftaught status` show where they are lost.",
-        )
+        raise NothingKeptError(recipe, funnel)
     tables = {name: _table(part, recipe, prompter) for name, part in _split(selected, recipe).items()}
     facts = store.sql(_FACTS, [run]).to_dicts()
+    sources = store.sql(_SOURCES, [run])["source"].to_list()
     splits = {name: table.num_rows for name, table in tables.items()}
-    nameless = render_card(recipe, run, "", funnel, versions, facts, splits, selected)
+    nameless = render_card(recipe, run, "", funnel, versions, facts, sources, splits, selected)
     scratch = room / ".export"
     shutil.rmtree(scratch, ignore_errors=True)
     content = _write(scratch, tables, nameless)
@@ -92,7 +102,7 @@ def export_version(store: Store, recipe: Recipe, prompter: Prompter, room: Path,
     if folder.exists():
         shutil.rmtree(scratch)
     else:
-        card = render_card(recipe, run, name, funnel, versions, facts, splits, selected)
+        card = render_card(recipe, run, name, funnel, versions, facts, sources, splits, selected)
         (scratch / "README.md").write_text(card, encoding="utf-8")
         scratch.rename(folder)
     if fresh:
@@ -104,6 +114,11 @@ _FACTS = """
 SELECT a.kind, a.model, a.weights, a.endpoint, a.parameters, bool_and(a.seed_honoured) AS seed_honoured, count(*) AS attempts
 FROM attempts a JOIN run_questions r ON r.question = a.question AND r.run = ?
 GROUP BY ALL ORDER BY ALL
+"""
+
+
+_SOURCES = """
+SELECT DISTINCT q.source FROM questions q JOIN run_questions r ON r.question = q.hash AND r.run = ? ORDER BY q.source
 """
 
 
@@ -125,6 +140,7 @@ def _table(rows: pl.DataFrame, recipe: Recipe, prompter: Prompter) -> pa.Table:
         ("messages", pa.list_(MESSAGE)),
         ("question_id", pa.string()),
         ("question", pa.string()),
+        ("choices", pa.list_(CHOICE)),
         ("answer", pa.string()),
         ("rationale", pa.string()),
         ("kind", pa.string()),
@@ -148,6 +164,7 @@ def _record_of(row: Mapping[str, Any], recipe: Recipe, prompter: Prompter) -> di
         "messages": [*prompt.messages, {"role": "assistant", "content": rationale}],
         "question_id": row["question_id"],
         "question": row["question_text"],
+        "choices": [{"label": label, "text": text} for label, text in asked.choices.items()],
         "answer": row["gold"],
         "rationale": rationale,
         "kind": row["kind"],
