@@ -118,7 +118,7 @@ def export(room: Room) -> Version:
 
     Raises:
         PolicyError: the policy is no SQL predicate.
-        InputError: it keeps nothing.
+        NothingKeptError: it keeps nothing.
     """
     check(room)
     store = room.store()

@@ -206,6 +206,14 @@ class Recipe(Section):
             raise ValueError("lists a verifier twice")
         return names
 
+    @model_validator(mode="after")
+    def _hints_are_looked_for(self) -> Recipe:
+        if self.rationalize.k and "hint_leak" not in self.verify:
+            raise ValueError(
+                "rationalize.k needs `hint_leak` under `verify`: no rationalized row is exported without it"
+            )
+        return self
+
     @property
     def hash(self) -> str:
         """First 16 hex digits of the SHA-256 over the recipe with every default filled in."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import psutil
 import pytest
 
 from selftaught_builder.store import open_store
@@ -170,7 +171,7 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str | None], list[str]]] = {
     "bad policy": (amended(keep="answer = "), ["sample", None], ["keep: answer =", "syntax error", "SQL condition"]),
     "unknown column": (amended(keep="answr = 'pass'"), ["sample", None], ["keep:", "`answr`", "mean `answer`?"]),
     "unknown verifier": (
-        amended(verify=["answer", "equation"]),
+        amended(verify=["answer", "equation", "hint_leak"]),
         ["sample", None],
         ["verify", "`equation`", "equations"],
     ),
@@ -243,7 +244,7 @@ def test_nothing_to_export_is_said(tmp_path: Path) -> None:
     scripted = Scripted(tmp_path / "sums")
     scripted.attempt(0, "The answer is 6.")
     done = selftaught("export", scripted.room.folder)
-    check_complaint(done, ["keeps nothing of 1 completions", "selftaught audit"])
+    check_complaint(done, ["nothing is kept of 1 completions", "No answer was right", "source rows"])
 
 
 def test_a_policy_that_fails_on_the_data_is_said(tmp_path: Path) -> None:
@@ -350,9 +351,14 @@ def test_closed_streams_are_done_without(scripted_room: Path) -> None:
 def test_a_query_can_be_interrupted(scripted_room: Path) -> None:
     query = "SELECT sum(a.range * b.range) FROM range(100000000) a, range(100000000) b"
     with subprocess.Popen([*COMMAND, "sql", scripted_room, query], env=environment(), stderr=subprocess.PIPE) as run:
-        time.sleep(2.5)
+        process = psutil.Process(run.pid)
+        while process.cpu_times().user < 4:  # well past the imports, and inside the query
+            time.sleep(0.1)
         run.send_signal(signal.SIGINT)
-        _, told = run.communicate(timeout=60)
+        try:
+            _, told = run.communicate(timeout=60)
+        finally:
+            run.kill()
     assert run.returncode == 130, told
     assert b"Traceback" not in told
 

@@ -23,8 +23,8 @@ CHOICES = [
     {"question": "Where do fish live?", "choices": {"A": "in trees", "B": "in water"}, "answer": "B"},
     {"question": "What is hot?", "choices": {"A": "fire", "B": "ice"}, "answer": "A"},
 ]
-COLUMNS = ["messages", "question_id", "question", "answer", "rationale", "kind", "round", "attempt", "model", "weights"]
-COLUMNS += ["tokens", "verdict_answer", "verdict_equations", "verdict_hint_leak"]
+COLUMNS = ["messages", "question_id", "question", "choices", "answer", "rationale", "kind", "round"]
+COLUMNS += ["attempt", "model", "weights", "tokens", "verdict_answer", "verdict_equations", "verdict_hint_leak"]
 
 
 @pytest.fixture
@@ -254,7 +254,7 @@ def test_a_completion_prompt_is_exported_without_its_hint(tmp_path: Path) -> Non
 def test_nothing_kept_is_an_input_error_that_makes_nothing(scripted: Scripted) -> None:
     scripted.attempt(0, "The answer is 6.")
     scripted.attempt(1)
-    with pytest.raises(InputError, match=r"keeps nothing of 2 completions \(1 with the right answer\)") as caught:
+    with pytest.raises(InputError, match=r"nothing is kept of 2 completions \(1 with the right answer\)") as caught:
         scripted.export(keep="answer = 'fail'")
     assert caught.value.exit_code == 2
     assert "selftaught audit" in str(caught.value)
@@ -272,7 +272,7 @@ def check_sums(funnel: Funnel) -> None:
     assert funnel.exported <= funnel.kept <= funnel.correct <= funnel.completions <= funnel.attempts
     assert funnel.truncated <= funnel.completions
     assert funnel.questions_exported <= funnel.questions_kept <= funnel.questions_correct <= funnel.questions
-    totals = [sum(row[column] for row in funnel.by_kind) for column in (1, 2, 3)]
+    totals = [sum(getattr(kind, column) for kind in funnel.by_kind) for column in ("completions", "correct", "kept")]
     assert totals == [funnel.completions, funnel.correct, funnel.kept]
 
 

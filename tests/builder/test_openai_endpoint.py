@@ -242,7 +242,7 @@ def _files_with(text: str, folder: Path) -> list[Path]:
         ({"base_url": "http://127.0.0.1/v1?api-key=secret"}, "or a query"),
         ({"base_url": "http://127.0.0.1:port/v1"}, "no URL"),
         ({"base_url": "http://[::1/v1"}, "no URL"),
-        ({"base_url": "https://models.invalid/v1"}, "Set the environment variable"),
+        ({"base_url": "https://models.invalid/v1"}, "Set this environment variable"),
     ],
 )
 def test_a_wrong_endpoint_is_an_input_error_before_anything_is_asked(

@@ -96,14 +96,14 @@ def _open(room: Path, questions: str | None, store: Path | None, run: str | None
 
 def _export(room: Room, *, json: bool) -> None:
     from selftaught_builder import pipeline
-    from selftaught_builder.cli.display import show_funnel
+    from selftaught_builder.cli.display import errors, show_funnel
     from selftaught_builder.export.version import NothingKeptError
 
     try:
         version = pipeline.export(room)
     except NothingKeptError as error:
         if not json:
-            show_funnel(error.funnel)
+            show_funnel(error.funnel, to=errors)
         raise
     _show_version(version, json=json)
 

@@ -100,7 +100,7 @@ def _figure(cell: object) -> object:
     )
 
 
-def show_pairs(rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
+def show_pairs(rows: Iterable[Sequence[object]], *, title: str | None = None, to: Console = console) -> None:
     """Print rows of a label, a count and perhaps a remark."""
     table = Table(box=None, pad_edge=False, show_header=False, title=title, title_justify="left", title_style="bold")
     table.add_column()
@@ -113,10 +113,10 @@ def show_pairs(rows: Iterable[Sequence[object]], *, title: str | None = None) ->
             shown,
             plain(remark[0] if remark else ""),
         )
-    console.print(table)
+    to.print(table)
 
 
-def show_funnel(funnel: Funnel) -> None:
+def show_funnel(funnel: Funnel, *, to: Console = console) -> None:
     """Print the funnel from source rows to exported rows."""
 
     def of(part: int, whole: int) -> str:
@@ -146,7 +146,7 @@ def show_funnel(funnel: Funnel) -> None:
             of(funnel.questions_exported, funnel.questions) + " of questions",
         ),
     ]
-    show_pairs(rows, title="Funnel")
+    show_pairs(rows, title="Funnel", to=to)
 
 
 class _Rates(ProgressColumn):

@@ -124,6 +124,8 @@ def sql(
         str | None, typer.Argument(metavar="QUERY", help="One SQL query; read from standard input where absent.")
     ] = None,
     schema: Annotated[bool, typer.Option("--schema", help="List tables, views and their columns.")] = False,
+    store: StorePath = None,
+    run: Run = None,
     json: Json = False,
 ) -> None:
     """Ask the store in SQL, read-only. Over a room there are also the views `audited` and `kept`."""
@@ -146,7 +148,7 @@ def sql(
     from selftaught_builder.audit import reading_room
     from selftaught_builder.room import open_room
 
-    opened = open_room(room)
+    opened = open_room(room, store=store, run=run)
     with reading_room(opened.store(), opened.recipe, opened.run) as connection:
         _print_frame(run_sql(connection, query), json=json, width=2000 if schema else 70)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -21,9 +21,7 @@ from selftaught_builder.endpoints.base import Identity, Reply, Request
 from selftaught_builder.endpoints.replies import error_class, parse_completion, read_retry_after
 from selftaught_builder.endpoints.weights import LOOPBACK, served_weights
 from selftaught_builder.errors import EndpointError
-
-if TYPE_CHECKING:
-    from selftaught_builder.recipe import EndpointSettings, Prices
+from selftaught_builder.recipe import EndpointSettings, Prices
 
 BODY_LIMIT = 16 * 2**20
 ERROR_TEXT_LIMIT = 2000
@@ -135,7 +133,7 @@ class OpenAIEndpoint:
         try:
             status, listing = await self._get(f"{self.base_url}/models")
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            reason = str(error) or type(error).__name__
+            reason = str(error).replace(" ssl:default", "") or type(error).__name__  # aiohttp says so of http, too
             raise EndpointError(
                 f"cannot be reached: {self._scrub(reason)}",
                 place=place,
@@ -179,9 +177,12 @@ def _client_settings(settings: EndpointSettings, base_url: str | None) -> tuple[
         raise EndpointError(
             "the API key holds a character that no key has", place=settings.api_key_env, mend="Set it anew."
         )
-    if not key and parts.hostname not in LOOPBACK:
+    named = settings.api_key_env != EndpointSettings.model_fields["api_key_env"].default
+    if not key and (named or parts.hostname not in LOOPBACK):
         raise EndpointError(
-            "no API key", place=settings.api_key_env, mend=f"Set the environment variable {settings.api_key_env}."
+            f"no API key for {parts.hostname}",
+            place=settings.api_key_env,
+            mend="Set this environment variable, or `endpoint.base_url` to a server that needs no key.",
         )
     client = openai.AsyncOpenAI(api_key=key or "none", base_url=url, max_retries=0)
     headers = {name: value for name, value in client.default_headers.items() if isinstance(value, str)}

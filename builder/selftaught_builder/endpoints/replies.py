@@ -78,7 +78,7 @@ def split_reasoning(text: str) -> tuple[str, str]:
     opened = text.lstrip().startswith(THINK_OPEN)
     body = text.lstrip()[len(THINK_OPEN) :] if opened else text
     if THINK_CLOSE in body:
-        reasoning, _, rest = body.rpartition(THINK_CLOSE)
+        reasoning, _, rest = body.partition(THINK_CLOSE)
         return reasoning.strip(), rest.strip()
     return (body.strip(), "") if opened else ("", text)
 

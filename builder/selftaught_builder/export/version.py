@@ -94,7 +94,7 @@ def export_version(store: Store, recipe: Recipe, prompter: Prompter, room: Path,
     sources = store.sql(_SOURCES, [run])["source"].to_list()
     splits = {name: table.num_rows for name, table in tables.items()}
     nameless = render_card(recipe, run, "", funnel, versions, facts, sources, splits, selected)
-    scratch = room / ".export"
+    scratch = room / f".export-{run}"
     shutil.rmtree(scratch, ignore_errors=True)
     content = _write(scratch, tables, nameless)
     name, number, fresh = _name(store, recipe.name, content)

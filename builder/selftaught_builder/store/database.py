@@ -151,6 +151,8 @@ def run_sql(connection: duckdb.DuckDBPyConnection, query: str, parameters: Seque
     import polars as pl
 
     try:
+        if len(connection.extract_statements(query)) > 1:
+            raise InputError("more than one statement", place="SQL", mend="Ask one question at a time.")
         relation = connection.sql(query, params=list(parameters)) if parameters else connection.sql(query)
         return relation.pl() if relation is not None else pl.DataFrame()
     except duckdb.Error as error:
@@ -164,7 +166,7 @@ def run_sql(connection: duckdb.DuckDBPyConnection, query: str, parameters: Seque
 
 
 def insert_frame(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame) -> None:
-    """Append a frame to a table by column name; a row whose identity is there already, or twice in the frame, is passed over."""
+    """Append a frame to a table by column name, passing over rows whose identity is there already or twice in the frame."""
     if frame.is_empty():
         return
     columns = ", ".join(f'"{name}"' for name in frame.columns)

@@ -109,13 +109,17 @@ class Journal:
 def read_segment(segment: Path, block: int = 500) -> Iterator[list[dict[str, Any]]]:
     """Yield a segment's records in blocks. A line torn by a crash fails its checksum and is passed over.
 
-    Such a line was never acknowledged: its `append` did not return.
+    Such a line was never acknowledged: its `append` did not return. A whole line that fails its checksum was damaged later;
+    it is set aside beside the segment (`.damaged`).
     """
     records: list[dict[str, Any]] = []
     with segment.open("rb") as lines:
         for line in lines:
             checksum, _, body = line.rstrip(b"\n").partition(b" ")
-            if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(body):
+            if not line.endswith(b"\n"):
+                continue
+            if checksum != b"%08x" % zlib.crc32(body):
+                _set_aside(segment, line)
                 continue
             records.append(orjson.loads(body))
             if len(records) == block:
@@ -123,3 +127,8 @@ def read_segment(segment: Path, block: int = 500) -> Iterator[list[dict[str, Any
                 records = []
     if records:
         yield records
+
+
+def _set_aside(segment: Path, line: bytes) -> None:
+    with segment.with_suffix(".damaged").open("ab") as damaged:
+        damaged.write(line)

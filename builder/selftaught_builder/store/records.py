@@ -8,6 +8,8 @@ from typing import Any
 
 import polars as pl
 
+from selftaught_builder.errors import StoreError
+
 TEXT, INT, REAL, BOOL = pl.String, pl.Int64, pl.Float64, pl.Boolean
 
 COLUMNS: Mapping[str, Mapping[str, Any]] = {
@@ -67,6 +69,12 @@ def frames(blocks: Iterable[list[dict[str, Any]]], most: int = 5000) -> Iterator
 
 
 def frame(table: str, rows: list[Mapping[str, Any]]) -> pl.DataFrame:
-    """Return rows as a frame with the table's columns and types."""
+    """Return rows as a frame with the table's columns and types; raises StoreError for a table of a newer release."""
+    if table not in COLUMNS:
+        raise StoreError(
+            f"a journal record is for a table `{table}`, which this selftaught does not know",
+            place="journal",
+            mend="Upgrade selftaught: `pip install -U selftaught`.",
+        )
     columns = COLUMNS[table]
     return pl.DataFrame({name: [row.get(name) for row in rows] for name in columns}, schema=dict(columns))
