@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -129,6 +130,8 @@ def sql(
     json: Json = False,
 ) -> None:
     """Ask the store in SQL, read-only. Over a room there are also the views `audited` and `kept`."""
+    # A long query can miss Python's own handler; a reader has nothing to lose by ending at once.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     from selftaught_builder.store import run_sql
 
     if schema:
