@@ -130,8 +130,9 @@ def sql(
     json: Json = False,
 ) -> None:
     """Ask the store in SQL, read-only. Over a room there are also the views `audited` and `kept`."""
-    # A long query can miss Python's own handler; a reader has nothing to lose by ending at once.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    import polars  # noqa: F401 (takes SIGINT for itself as it is imported, and a long query of DuckDB then misses it)
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a reader has nothing to lose by ending at once
     from selftaught_builder.store import run_sql
 
     if schema:
