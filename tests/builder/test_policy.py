@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from selftaught_builder.errors import PolicyError
 from selftaught_builder.pipeline import check, empty_schema
 from selftaught_builder.policy import check_policy, kept_select
+from selftaught_builder.recipe import Questions, Rationalize, Recipe
 from selftaught_builder.store.schema import wide_select
 from selftaught_builder.verification import current_versions
 from support.stores import Scripted
@@ -227,3 +228,11 @@ def test_an_unverified_store_shows_missing_and_not_null(tmp_path_factory: pytest
         wide = f"FROM ({wide_select(sorted(VERSIONS), VERSIONS)})"
         assert connection.execute(f"SELECT answer, equations, hint_leak {wide}").fetchall() == [("missing",) * 3]
         assert connection.execute(f"SELECT count(*) {wide} WHERE answer <> 'pass'").fetchall() == [(1,)]
+
+
+def test_rationalizing_without_looking_for_hints_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs `hint_leak`"):
+        Recipe(name="r", questions=Questions(source="q.jsonl"), verify=["answer"], keep="true")
+    Recipe(
+        name="r", questions=Questions(source="q.jsonl"), verify=["answer"], keep="true", rationalize=Rationalize(k=0)
+    )

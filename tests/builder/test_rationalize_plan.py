@@ -107,9 +107,12 @@ def test_the_hint_of_a_number_stands_after_the_question(scripted: Scripted) -> N
 
 def test_the_hint_of_choices_marks_the_right_one(tmp_path: Path) -> None:
     scripted = Scripted(
-        tmp_path / "choices", CHOICES, questions={"source": "questions.jsonl", "choices": "choices"}, verify=["answer"],
+        tmp_path / "choices",
+        CHOICES,
+        questions={"source": "questions.jsonl", "choices": "choices"},
+        verify=["answer", "hint_leak"],
         keep="true",
-    )  # fmt: skip
+    )
     scripted.attempt(0, "The answer is (A).")
     (task,) = plan(scripted, failed(scripted))
     asked = "Where do fish live?\nAnswer Choices:\n(A) in trees\n(B) in water"

@@ -434,3 +434,8 @@ def test_a_folder_that_takes_no_lock_is_an_error_with_a_way_on(tmp_path: Path) -
 def test_a_column_that_polars_cannot_hold_is_an_input_error(scripted: Scripted) -> None:
     with pytest.raises(InputError, match="Cast it"):
         scripted.store.sql("SELECT INTERVAL 1 MONTH AS x")
+
+
+def test_one_question_at_a_time(scripted: Scripted) -> None:
+    with pytest.raises(InputError, match="more than one statement"):
+        scripted.store.sql("SELECT 1; SELECT 2")
