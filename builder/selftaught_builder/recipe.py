@@ -133,6 +133,11 @@ class EndpointSettings(Section):
             raise ValueError(f"is no JSON: {error}") from None
         return json.loads(text)
 
+    @property
+    def names_a_key(self) -> bool:
+        """Whether the recipe names a key variable of its own; the default is meant for OpenAI's servers alone."""
+        return self.api_key_env != type(self).model_fields["api_key_env"].default
+
 
 class Sample(Section):
     """How rationales are sampled."""

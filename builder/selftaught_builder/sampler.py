@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -82,7 +82,6 @@ class Tally:
     tokens_out: int = 0
     cost: float | None = None
     in_flight: int = 0
-    started: float = field(default_factory=time.monotonic)
 
 
 Listener = Callable[[Task, Reply], None]

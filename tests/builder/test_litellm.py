@@ -78,6 +78,25 @@ def test_the_seed_reaches_the_server(openai_server: Any) -> None:
     assert first.completion != other.completion
 
 
+@pytest.mark.parametrize(("variable", "sent"), [("OPENAI_API_KEY", None), ("TEST_LITELLM_KEY", "sk-canary-0123456789")])
+def test_openais_key_is_sent_to_no_other_provider(
+    variable: str, sent: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {}
+
+    class Litellm:
+        async def acompletion(self, **arguments: Any) -> None:
+            seen.update(arguments)
+            raise ConnectionError("asked")
+
+        async def close_litellm_async_clients(self) -> None: ...
+
+    monkeypatch.setattr("selftaught_builder.endpoints.litellm._import_litellm", Litellm)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-openai-canary")
+    ask(EndpointSettings(kind="litellm", model="anthropic/x", api_key_env=variable))
+    assert seen["api_key"] == sent
+
+
 @needs_litellm
 def test_an_unreachable_server_is_a_reply_without_the_key() -> None:
     gone = EndpointSettings(

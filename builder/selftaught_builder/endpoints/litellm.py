@@ -74,7 +74,8 @@ class LiteLLMEndpoint:
         shared = {
             "model": self.settings.model,
             "api_base": self.settings.base_url,
-            "api_key": self._key or None,
+            # Without a variable of its own litellm finds the provider's: OpenAI's key is not for the others.
+            "api_key": (self.settings.names_a_key and self._key) or None,
             "timeout": self.settings.timeout,
             "num_retries": 0,
             "max_retries": 0,

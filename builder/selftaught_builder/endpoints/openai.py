@@ -177,8 +177,7 @@ def _client_settings(settings: EndpointSettings, base_url: str | None) -> tuple[
         raise EndpointError(
             "the API key holds a character that no key has", place=settings.api_key_env, mend="Set it anew."
         )
-    named = settings.api_key_env != EndpointSettings.model_fields["api_key_env"].default
-    if not key and (named or parts.hostname not in LOOPBACK):
+    if not key and (settings.names_a_key or parts.hostname not in LOOPBACK):
         raise EndpointError(
             f"no API key for {parts.hostname}",
             place=settings.api_key_env,
