@@ -19,7 +19,6 @@ from selftaught_builder.keys import weights_identity
 from selftaught_builder.plans import Asking, Known, Plan, failed_questions, parameters_of
 from selftaught_builder.policy import check_policy
 from selftaught_builder.provenance import known_honours, record_questions, record_round, require_run
-from selftaught_builder.questions import Loaded, load_questions
 from selftaught_builder.room import Room
 from selftaught_builder.sampler import Context, Sampler, Tally, Task
 from selftaught_builder.store import Store
@@ -89,20 +88,19 @@ def sample(room: Room, watcher: Watcher | None = None) -> Asked:
         InputError: recipe, questions, policy or endpoint are wrong; nothing was asked.
         SelftaughtError: the endpoint or the disk gave up; everything so far is kept.
     """
-    loaded = load_questions(room.recipe.questions, room.folder)
-    askings = [Asking(question) for question in loaded.questions]
-    return _ask(room, loaded, lambda store: askings, "sampled", room.recipe.sample.k, watcher or Silent())
+    askings = [Asking(question) for question in room.questions.questions]
+    return _ask(room, lambda store: askings, "sampled", room.recipe.sample.k, watcher or Silent())
 
 
 def rationalize(room: Room, watcher: Watcher | None = None) -> Asked:
     """Ask again, with the answer as a hint, where no sample is kept. Raises what `sample` raises."""
-    loaded = load_questions(room.recipe.questions, room.folder)
+    questions = room.questions.questions
 
     def failed(store: Store) -> list[Asking]:
         verify(store, room.recipe.verify)
-        return failed_questions(store, room.recipe, loaded.questions)
+        return failed_questions(store, room.recipe, questions)
 
-    return _ask(room, loaded, failed, "rationalized", room.recipe.rationalize.k, watcher or Silent())
+    return _ask(room, failed, "rationalized", room.recipe.rationalize.k, watcher or Silent())
 
 
 def verify_room(room: Room, watcher: Watcher | None = None) -> Verified:
@@ -152,14 +150,12 @@ def empty_schema() -> Iterator:
         connection.close()
 
 
-def _ask(
-    room: Room, loaded: Loaded, askings: Callable[[Store], list[Asking]], kind: str, k: int, watcher: Watcher
-) -> Asked:
+def _ask(room: Room, askings: Callable[[Store], list[Asking]], kind: str, k: int, watcher: Watcher) -> Asked:
     check(room)
     store = room.store(create=True)
     with store.writer():
         store.commit_journal()
-        record_questions(store, room.run, room.recipe.name, loaded)
+        record_questions(store, room.run, room.recipe.name, room.questions)
         todo = askings(store) if k else []
         if not todo:
             return Asked(Tally(), 0, 0)

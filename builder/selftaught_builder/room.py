@@ -9,6 +9,7 @@ from pathlib import Path
 
 from selftaught_builder.errors import RecipeError
 from selftaught_builder.prompts import Prompter
+from selftaught_builder.questions import Loaded, load_questions
 from selftaught_builder.questions.sources import override_source
 from selftaught_builder.recipe import Questions, Recipe, find_recipe, load_recipe
 from selftaught_builder.store import Store, open_store
@@ -37,6 +38,11 @@ class Room:
     def prompter(self) -> Prompter:
         """The renderer of this room's prompts."""
         return Prompter(self.recipe.prompt, self.folder)
+
+    @cached_property
+    def questions(self) -> Loaded:
+        """The questions, read once: the source may be far away."""
+        return load_questions(self.recipe.questions, self.folder)
 
     def store(self, *, create: bool = False) -> Store:
         """Open the room's store."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ import yaml
 
 from selftaught_builder.room import Room, open_room
 from selftaught_builder.store import Store
-
-COMMAND = [sys.executable, "-c", "from selftaught_builder.cli import main; main()"]
+from support.command import COMMAND
 
 
 def write_room(
