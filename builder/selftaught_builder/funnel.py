@@ -9,6 +9,7 @@ import polars as pl
 from selftaught_builder.export.selection import select_rows
 from selftaught_builder.policy import check_policy, policy_of
 from selftaught_builder.recipe import Recipe
+from selftaught_builder.scope import Scope
 from selftaught_builder.store import Store
 from selftaught_builder.store.schema import wide_select
 from selftaught_builder.verification import current_versions
@@ -73,47 +74,47 @@ SELECT w.kind, count(*) AS attempts,
        count(*) FILTER (w.truncated) AS truncated,
        count(*) FILTER (w.answer = 'pass') AS correct,
        count(*) FILTER (k.id IS NOT NULL) AS kept
-FROM ({wide}) w
-JOIN run_questions r ON r.question = w.question AND r.run = ?
+FROM ({scoped}) w
 LEFT JOIN (SELECT id FROM ({kept})) k ON k.id = w.id
 WHERE w.kind IN ('sampled', 'rationalized')
 GROUP BY w.kind ORDER BY w.kind DESC
 """
 
 _QUESTIONS = """
-SELECT (SELECT count(*) FROM run_questions WHERE run = ?),
-       count(DISTINCT w.question) FILTER (w.answer = 'pass'),
+SELECT count(DISTINCT w.question) FILTER (w.answer = 'pass'),
        count(DISTINCT w.question) FILTER (k.id IS NOT NULL)
-FROM ({wide}) w
-JOIN run_questions r ON r.question = w.question AND r.run = ?
+FROM ({scoped}) w
 LEFT JOIN (SELECT id FROM ({kept})) k ON k.id = w.id
 WHERE w.kind IN ('sampled', 'rationalized')
 """
 
 
-def count_funnel(store: Store, recipe: Recipe, run: str, exported: pl.DataFrame | None = None) -> Funnel:
-    """Count a run's funnel.
+def count_funnel(store: Store, recipe: Recipe, scope: Scope, exported: pl.DataFrame | None = None) -> Funnel:
+    """Count the funnel of a run, or of some of its rounds.
 
     Args:
         store: the store, verified.
         recipe: its policy says what is kept.
-        run: the run.
+        scope: the run, and which of its rounds.
         exported: the rows to export, where they are known; else they are selected.
     """
     versions = current_versions(recipe.verify)
     with store.read() as connection:
         check_policy(connection, recipe.keep, versions)
-    wide, kept = wide_select(sorted(versions), versions), policy_of(recipe, versions)
-    rows = select_rows(store, recipe, run) if exported is None else exported
+    scoped, parameters = scope.select(f"({wide_select(sorted(versions), versions)})")
+    parts = {"scoped": scoped, "kept": policy_of(recipe, versions)}
+    rows = select_rows(store, recipe, scope) if exported is None else exported
     with store.read() as connection:
-        kinds = connection.execute(_COUNTS.format(wide=wide, kept=kept), [run]).fetchall()
-        asked = connection.execute(_QUESTIONS.format(wide=wide, kept=kept), [run, run]).fetchone() or (0, 0, 0)
+        kinds = connection.execute(_COUNTS.format(**parts), parameters).fetchall()
+        correct, kept = connection.execute(_QUESTIONS.format(**parts), parameters).fetchone() or (0, 0)
+        asked = connection.execute("SELECT count(*) FROM run_questions WHERE run = ?", [scope.run]).fetchone() or (0,)
         rejected = dict(
             connection.execute(
-                "SELECT reason, count(*) FROM rejected_questions WHERE run = ? GROUP BY reason ORDER BY reason", [run]
+                "SELECT reason, count(*) FROM rejected_questions WHERE run = ? GROUP BY reason ORDER BY reason",
+                [scope.run],
             ).fetchall()
         )
-        source = connection.execute("SELECT source_rows FROM runs WHERE id = ?", [run]).fetchone()
+        source = connection.execute("SELECT source_rows FROM runs WHERE id = ?", [scope.run]).fetchone()
     total = [sum(row[column] for row in kinds) for column in range(1, 7)]
     return Funnel(
         source_rows=source[0] if source else asked[0] + sum(rejected.values()),
@@ -126,8 +127,8 @@ def count_funnel(store: Store, recipe: Recipe, run: str, exported: pl.DataFrame 
         correct=total[4],
         kept=total[5],
         exported=rows.height,
-        questions_correct=asked[1],
-        questions_kept=asked[2],
+        questions_correct=correct,
+        questions_kept=kept,
         questions_exported=rows["question"].n_unique() if rows.height else 0,
         rationalized_exported=rows.filter(pl.col("kind") == "rationalized").height if rows.height else 0,
         by_kind=tuple(KindCounts(row[0], row[3], row[5], row[6]) for row in kinds),

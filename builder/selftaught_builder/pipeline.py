@@ -1,4 +1,4 @@
-"""The stages, in the order in which data flows: sample, verify, rationalize, verify, export.
+"""The stages, in the order in which data flows: sample, verify, rationalize, verify, export; and evaluate.
 
 Each can be run by itself and again at any time; each does only what is not done yet.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from selftaught_builder.endpoints import Endpoint, Identity, Reply, open_endpoint
 from selftaught_builder.endpoints.probe import probe
@@ -21,10 +22,9 @@ from selftaught_builder.policy import check_policy
 from selftaught_builder.provenance import known_honours, record_questions, record_round, require_run
 from selftaught_builder.room import Room
 from selftaught_builder.sampler import Context, Sampler, Tally, Task
+from selftaught_builder.scope import Scope
 from selftaught_builder.store import Store
 from selftaught_builder.verification import Verified, current_versions, find_verifiers, pending, verify
-
-ROUND = 1
 
 
 class Watcher(Protocol):
@@ -65,6 +65,29 @@ class Silent:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """The round that a stage belongs to.
+
+    Attributes:
+        number: the round, counted from 1; 0 evaluates the base model.
+        since: the first round whose attempts may be drawn on; None draws on the whole pool.
+        client: makes a client of the endpoint that answers; where None the recipe's own is opened and closed by each stage.
+    """
+
+    number: int = 1
+    since: int | None = None
+    client: Callable[[], Endpoint] | None = None
+
+    def scope(self, room: Room) -> Scope:
+        """Return the attempts that this round may draw on."""
+        return Scope(room.run, self.since, self.number if self.since is not None else None)
+
+    def open(self, room: Room) -> Endpoint:
+        """Return the endpoint that answers in this round, to be entered."""
+        return self.client() if self.client else open_endpoint(room.recipe.endpoint, room.folder)
+
+
+@dataclass(frozen=True)
 class Asked:
     """What a sampling stage did.
 
@@ -73,15 +96,17 @@ class Asked:
         planned: samples the stage is made of.
         reused: samples that were there already.
         interrupted: stopped by the user; running again continues.
+        seconds: wall time in which the model generated.
     """
 
     tally: Tally
     planned: int
     reused: int
     interrupted: bool = False
+    seconds: float = 0.0
 
 
-def sample(room: Room, watcher: Watcher | None = None) -> Asked:
+def sample(room: Room, watcher: Watcher | None = None, turn: Turn = Turn()) -> Asked:
     """Get k samples of every question that lacks them.
 
     Raises:
@@ -89,18 +114,22 @@ def sample(room: Room, watcher: Watcher | None = None) -> Asked:
         SelftaughtError: the endpoint or the disk gave up; everything so far is kept.
     """
     askings = [Asking(question) for question in room.questions.questions]
-    return _ask(room, lambda store: askings, "sampled", room.recipe.sample.k, watcher or Silent())
+    parameters = parameters_of(room.recipe, kind="sampled")
+    part = Part("sampled", lambda store: askings, room.recipe.sample.k, parameters)
+    return ask(room, [part], watcher or Silent(), turn)
 
 
-def rationalize(room: Room, watcher: Watcher | None = None) -> Asked:
+def rationalize(room: Room, watcher: Watcher | None = None, turn: Turn = Turn()) -> Asked:
     """Ask again, with the answer as a hint, where no sample is kept. Raises what `sample` raises."""
     questions = room.questions.questions
 
     def failed(store: Store) -> list[Asking]:
         verify(store, room.recipe.verify)
-        return failed_questions(store, room.recipe, questions)
+        return failed_questions(store, room.recipe, questions, turn.scope(room))
 
-    return _ask(room, failed, "rationalized", room.recipe.rationalize.k, watcher or Silent())
+    parameters = parameters_of(room.recipe, kind="rationalized")
+    part = Part("rationalized", failed, room.recipe.rationalize.k, parameters)
+    return ask(room, [part], watcher or Silent(), turn)
 
 
 def verify_room(room: Room, watcher: Watcher | None = None) -> Verified:
@@ -111,7 +140,7 @@ def verify_room(room: Room, watcher: Watcher | None = None) -> Verified:
         return verify(store, room.recipe.verify, watcher.advance)
 
 
-def export(room: Room) -> Version:
+def export(room: Room, turn: Turn = Turn()) -> Version:
     """Write the dataset version that the policy selects; the same store and recipe give the same version.
 
     Raises:
@@ -123,7 +152,7 @@ def export(room: Room) -> Version:
     require_run(store, room.run)
     with store.writer():
         verify(store, room.recipe.verify)
-        return export_version(store, room.recipe, room.prompter, room.folder, room.run)
+        return export_version(store, room.recipe, room.prompter, room.folder, turn.scope(room))
 
 
 def check(room: Room) -> None:
@@ -150,36 +179,71 @@ def empty_schema() -> Iterator:
         connection.close()
 
 
-def _ask(room: Room, askings: Callable[[Store], list[Asking]], kind: str, k: int, watcher: Watcher) -> Asked:
+@dataclass(frozen=True)
+class Part:
+    """What a stage asks: some questions k times, under one set of parameters.
+
+    Attributes:
+        kind: `sampled`, `rationalized` or `evaluated`.
+        askings: the questions, given the store.
+        k: samples for each.
+        parameters: sampling parameters, as sent.
+    """
+
+    kind: str
+    askings: Callable[[Store], list[Asking]]
+    k: int
+    parameters: Mapping[str, Any]
+
+
+def ask(room: Room, parts: Sequence[Part], watcher: Watcher, turn: Turn) -> Asked:
+    """Ask the round's endpoint for what the store lacks of these parts. Raises what `sample` raises."""
     check(room)
     store = room.store(create=True)
     with store.writer():
         store.commit_journal()
-        record_questions(store, room.run, room.recipe.name, room.questions)
-        todo = askings(store) if k else []
+        record_questions(store, room.run, room.recipe.name, room.divided)
+        todo = [(part, askings) for part in parts if part.k and (askings := part.askings(store))]
         if not todo:
             return Asked(Tally(), 0, 0)
-        return asyncio.run(_ask_endpoint(room, store, todo, kind, k, watcher))
+        return asyncio.run(_ask_endpoint(room, store, todo, watcher, turn))
 
 
-async def _ask_endpoint(room: Room, store: Store, askings: list[Asking], kind: str, k: int, watcher: Watcher) -> Asked:
+async def _ask_endpoint(
+    room: Room, store: Store, todo: Sequence[tuple[Part, list[Asking]]], watcher: Watcher, turn: Turn
+) -> Asked:
     recipe = room.recipe
-    async with open_endpoint(recipe.endpoint, room.folder) as endpoint:
+    done = Asked(Tally(), 0, 0)
+    async with turn.open(room) as endpoint:
         identity = await _identify(endpoint, store)
         if identity.weights == "unknown":
-            watcher.note(f"weights of {identity.model}: unknown; run `{room.run}` stands in for them")
-        record_round(store, room.run, ROUND, recipe, identity)
-        plan = _plan(room, store, askings, kind, k, identity)
-        todo = sum(1 for _ in plan)
-        context = Context(room.run, ROUND, identity, plan.parameters, recipe.endpoint.retries)
-        wanted = recipe.sample.concurrency
-        concurrency = endpoint.slots if wanted == "auto" else wanted
-        sampler = Sampler(store, endpoint, context, concurrency, watcher.replied)
-        if todo < plan.size:
-            watcher.note(f"{plan.size - todo} of {plan.size} were there already")
-        with _stopped_by_signals(sampler, watcher), watcher.stage(kind, todo, sampler.tally):
-            await sampler.run(plan)
-        return Asked(sampler.tally, plan.size, plan.size - todo, sampler.interrupted)
+            watcher.note(f"weights of {identity.model}: unknown; run `{room.run}` and the round stand in for them")
+        if any(part.kind != "evaluated" for part, _ in todo):
+            record_round(store, room.run, turn.number, recipe, identity)
+        for part, askings in todo:
+            weights = weights_identity(identity.weights, run=room.run, round_number=turn.number, model=identity.model)
+            known = Known.of(store, part.kind)
+            plan = Plan(part.kind, askings, part.k, room.prompter, dict(part.parameters), weights, known)
+            lacking = sum(1 for _ in plan)
+            context = Context(room.run, turn.number, identity, plan.parameters, recipe.endpoint.retries)
+            wanted = recipe.sample.concurrency
+            concurrency = endpoint.slots if wanted == "auto" else wanted
+            sampler = Sampler(store, endpoint, context, concurrency, watcher.replied, done.tally)
+            if lacking < plan.size:
+                watcher.note(f"{plan.size - lacking} of {plan.size} were there already")
+            started = time.monotonic()
+            with _stopped_by_signals(sampler, watcher), watcher.stage(part.kind, lacking, sampler.tally):
+                await sampler.run(plan)
+            done = Asked(
+                done.tally,
+                done.planned + plan.size,
+                done.reused + plan.size - lacking,
+                sampler.interrupted,
+                done.seconds + time.monotonic() - started,
+            )
+            if done.interrupted:
+                break
+    return done
 
 
 async def _identify(endpoint: Endpoint, store: Store) -> Identity:
@@ -187,12 +251,6 @@ async def _identify(endpoint: Endpoint, store: Store) -> Identity:
     identity = await endpoint.identify()
     honours = known_honours(store, identity)
     return replace(identity, honours=await probe(endpoint) if honours is None else honours)
-
-
-def _plan(room: Room, store: Store, askings: list[Asking], kind: str, k: int, identity: Identity) -> Plan:
-    weights = weights_identity(identity.weights, run=room.run, round_number=ROUND, model=identity.model)
-    known, parameters = Known.of(store, kind), parameters_of(room.recipe, kind=kind)
-    return Plan(kind, askings, k, room.prompter, parameters, weights, known)
 
 
 @contextmanager

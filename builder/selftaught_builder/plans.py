@@ -12,10 +12,11 @@ from typing import Any
 
 from selftaught_builder.keys import attempt_key
 from selftaught_builder.policy import policy_of
-from selftaught_builder.prompts import Prompter
+from selftaught_builder.prompts import Prompt, Prompter
 from selftaught_builder.questions import Question
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.sampler import Task
+from selftaught_builder.scope import Scope
 from selftaught_builder.store import Store
 from selftaught_builder.verification import current_versions
 
@@ -65,7 +66,7 @@ class Plan:
     the rest.
 
     Attributes:
-        kind: `sampled` or `rationalized`; a rationalized prompt shows the answer.
+        kind: `sampled`, `rationalized` or `evaluated`; a rationalized prompt shows the answer.
         askings: the questions.
         k: samples for each.
         prompter: renders the prompts.
@@ -87,25 +88,37 @@ class Plan:
         """How many samples the stage is made of, done ones included."""
         return len(self.askings) * self.k
 
+    def keys(self) -> dict[str, list[str]]:
+        """Return each question's attempt keys by its hash, done ones included."""
+        return {asking.question.hash: list(self._keys(asking, self._prompt(asking))) for asking in self.askings}
+
     def __iter__(self) -> Iterator[Task]:
         yield from self._tasks(tried=False)
         if self.known.tries:
             yield from self._tasks(tried=True)
 
     def _tasks(self, *, tried: bool) -> Iterator[Task]:
-        hint = self.kind == "rationalized"
         for asking in self.askings:
-            prompt = self.prompter.ask(asking.question, hint=hint)
-            for index in range(self.k):
-                key = attempt_key(self.kind, asking.question.hash, prompt.hash, self.parameters, index, self.weights)
+            prompt = self._prompt(asking)
+            for index, key in enumerate(self._keys(asking, prompt)):
                 tries = self.known.tries.get(key, 0)
                 if key not in self.known.done and tried == bool(tries):
                     yield Task(asking.question, prompt, self.kind, index, key, tries, asking.parent)
 
+    def _prompt(self, asking: Asking) -> Prompt:
+        return self.prompter.ask(asking.question, hint=self.kind == "rationalized")
+
+    def _keys(self, asking: Asking, prompt: Prompt) -> Iterator[str]:
+        for index in range(self.k):
+            yield attempt_key(self.kind, asking.question.hash, prompt.hash, self.parameters, index, self.weights)
+
 
 def parameters_of(recipe: Recipe, *, kind: str) -> dict[str, Any]:
-    """Return the sampling parameters of a stage, in OpenAI's names."""
+    """Return the sampling parameters of a stage, in OpenAI's names; `evaluated` is greedy."""
     sample, temperature = recipe.sample, recipe.sample.temperature
+    if kind == "evaluated":
+        greedy = {"temperature": 0.0, "top_p": 1.0}
+        return {**parameters_of(recipe, kind="sampled"), **greedy, "max_tokens": evaluation_tokens(recipe)}
     if kind == "rationalized" and recipe.rationalize.temperature is not None:
         temperature = recipe.rationalize.temperature
     parameters: dict[str, Any] = {"temperature": temperature, "top_p": sample.top_p, "max_tokens": sample.max_tokens}
@@ -114,16 +127,22 @@ def parameters_of(recipe: Recipe, *, kind: str) -> dict[str, Any]:
     return {**parameters, **recipe.endpoint.extra_body}
 
 
-def failed_questions(store: Store, recipe: Recipe, questions: Sequence[Question]) -> list[Asking]:
-    """Return the questions without a kept sampled attempt, each with its first failed attempt as the parent.
+def evaluation_tokens(recipe: Recipe) -> int:
+    """Return how many tokens a completion may have in an evaluation."""
+    return recipe.evaluate.max_tokens or recipe.sample.max_tokens
+
+
+def failed_questions(store: Store, recipe: Recipe, questions: Sequence[Question], scope: Scope) -> list[Asking]:
+    """Return the questions without a kept sampled attempt in the scope, each with its first failed attempt as the parent.
 
     The caller has verified the store. A question without any completion is none: there is nothing to rationalize yet.
     """
-    kept = policy_of(recipe, current_versions(recipe.verify))
+    kept, of_kept = scope.select(f"({policy_of(recipe, current_versions(recipe.verify))})")
+    tried, of_tried = scope.select("attempts")
     query = f"""
-        SELECT a.question, arg_min(a.id, (a.sample_index, a.key, a.try)) FROM attempts a
+        SELECT a.question, arg_min(a.id, (-a.round, a.sample_index, a.key, a.try)) FROM ({tried}) a
         WHERE a.kind = 'sampled' AND a.error IS NULL
           AND a.question NOT IN (SELECT question FROM ({kept}) WHERE kind = 'sampled')
         GROUP BY a.question"""
-    parents = dict(store.sql(query).iter_rows())
+    parents = dict(store.sql(query, [*of_tried, *of_kept]).iter_rows())
     return [Asking(question, parents[question.hash]) for question in questions if question.hash in parents]

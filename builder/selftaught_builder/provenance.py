@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -13,13 +14,21 @@ import polars as pl
 
 from selftaught_builder.endpoints.base import Identity
 from selftaught_builder.errors import InputError
-from selftaught_builder.questions import Loaded
+from selftaught_builder.questions import Divided, Question
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.store import Store, insert_frame
 
 _QUESTION_COLUMNS = [
-    *("hash", "id", "source", "split", "row_number", "question", "gold", "answer_kind", "choices", "meta"),
-    *("run", "position"),
+    "hash",
+    "id",
+    "source",
+    "split",
+    "row_number",
+    "question",
+    "gold",
+    "answer_kind",
+    "choices",
+    "meta",
 ]
 
 
@@ -41,14 +50,48 @@ def code_revision() -> str:
     return f"{version}+g{commit.stdout.strip()}"
 
 
-def record_questions(store: Store, run: str, recipe_name: str, loaded: Loaded) -> None:
-    """Store the run, its questions in their order, and the source rows that became none."""
-    questions = pl.DataFrame(
+def record_questions(store: Store, run: str, recipe_name: str, divided: Divided) -> None:
+    """Store the run, its questions in their order, those held out, and the source rows that became none."""
+    loaded = divided.training
+    held_out = {"validate": divided.validate, "evaluate": divided.evaluate}
+    frames = [
+        _frame_of([*loaded.questions, *divided.validate], loaded.source),
+        _frame_of(divided.evaluate, divided.evaluate_source),
+    ]
+    rejected = pl.DataFrame(
+        [(run, problem.row, problem.reason, problem.detail) for problem in loaded.rejected],
+        schema={"run": pl.String, "row_number": pl.Int64, "reason": pl.String, "detail": pl.String},
+        orient="row",
+    )
+    held = pl.DataFrame(
+        [(run, question.hash, name, place) for name, part in held_out.items() for place, question in enumerate(part)],
+        schema={"run": pl.String, "question": pl.String, "held_out": pl.String, "position": pl.Int64},
+        orient="row",
+    )
+    asked = pl.DataFrame(
+        [(run, question.hash, position) for position, question in enumerate(loaded.questions)],
+        schema={"run": pl.String, "question": pl.String, "position": pl.Int64},
+        orient="row",
+    )
+    with store.write() as connection:
+        connection.execute(
+            "INSERT INTO runs VALUES (?, ?, now(), ?) ON CONFLICT DO UPDATE SET source_rows = excluded.source_rows",
+            [run, recipe_name, loaded.rows],
+        )
+        for frame in frames:
+            insert_frame(connection, "questions", frame)
+        for table, frame in (("run_questions", asked), ("held_out_questions", held), ("rejected_questions", rejected)):
+            connection.execute(f"DELETE FROM {table} WHERE run = ?", [run])
+            insert_frame(connection, table, frame)
+
+
+def _frame_of(questions: Sequence[Question], source: str) -> pl.DataFrame:
+    return pl.DataFrame(
         [
             (
                 question.hash,
                 question.id,
-                loaded.source,
+                source,
                 question.split,
                 question.row,
                 question.text,
@@ -56,30 +99,12 @@ def record_questions(store: Store, run: str, recipe_name: str, loaded: Loaded) -
                 question.kind,
                 orjson.dumps(question.choices).decode(),
                 orjson.dumps(question.meta, default=str).decode(),
-                run,
-                position,
             )
-            for position, question in enumerate(loaded.questions)
+            for question in questions
         ],
         schema=_QUESTION_COLUMNS,
         orient="row",
     )
-    rejected = pl.DataFrame(
-        [(run, problem.row, problem.reason, problem.detail) for problem in loaded.rejected],
-        schema={"run": pl.String, "row_number": pl.Int64, "reason": pl.String, "detail": pl.String},
-        orient="row",
-    )
-    asked = questions.select("run", pl.col("hash").alias("question"), "position")
-    with store.write() as connection:
-        connection.execute(
-            "INSERT INTO runs VALUES (?, ?, now(), ?) ON CONFLICT DO UPDATE SET source_rows = excluded.source_rows",
-            [run, recipe_name, loaded.rows],
-        )
-        insert_frame(connection, "questions", questions.drop("run", "position"))
-        connection.execute("DELETE FROM run_questions WHERE run = ?", [run])
-        insert_frame(connection, "run_questions", asked)
-        connection.execute("DELETE FROM rejected_questions WHERE run = ?", [run])
-        insert_frame(connection, "rejected_questions", rejected)
 
 
 def require_run(store: Store, run: str) -> None:

@@ -31,7 +31,37 @@ RESERVED = frozenset({"model", "messages", "prompt", "seed", "n", "stream", "api
 class Section(BaseModel):
     """A part of the recipe: immutable, and with no keys but its own."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, serialize_by_alias=True)
+
+
+class ValidateSet(Section):
+    """The held-out questions that steer: early stopping and the choice of the best checkpoint look only here."""
+
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Share of the training source's questions, chosen by the question's hash, that is held out."""
+    limit: Count | None = None
+    """Evaluate at most this many of them; the rest stays unused."""
+
+
+class EvaluateSet(Section):
+    """The held-out questions that are only reported. What is absent is as for the training questions."""
+
+    source: str | None = None
+    """Another source, as under `questions.source`."""
+    split: str | None = None
+    """Another split of the source."""
+    share: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Instead of a source or split of their own: this share of the training source's questions, chosen by their hash."""
+    limit: Count | None = None
+    """Evaluate at most this many, after shuffling."""
+    shuffle: int | None = None
+    """Seed to shuffle with before the limit."""
+
+    @model_validator(mode="after")
+    def _is_apart(self) -> EvaluateSet:
+        if (self.share is None) == (self.source is None and self.split is None):
+            raise ValueError("give `share`, or a `source` or `split` of its own")
+        return self
 
 
 class Questions(Section):
@@ -62,11 +92,16 @@ class Questions(Section):
     """Seed to shuffle with before the limit; without it the source's order stands."""
     licence: str | None = None
     """The source's licence, for the dataset card (an SPDX id in lower case, as the hub writes it)."""
+    validation: Annotated[ValidateSet | None, Field(alias="validate")] = None
+    evaluate: EvaluateSet | None = None
 
     @model_validator(mode="after")
     def _has_a_source(self) -> Questions:
         if not (self.source or self.query):
             raise ValueError("give `source` or `query`")
+        held = sum(part.share or 0.0 for part in (self.validation, self.evaluate) if part)
+        if held >= 1:
+            raise ValueError(f"validate.share and evaluate.share hold out {held:.0%}: nothing is left to train on")
         return self
 
 
@@ -96,16 +131,44 @@ class Prices(Section):
     """Price of cached prompt tokens; the input price where absent."""
 
 
+class SGLangSettings(Section):
+    """How SGLang is started, in an environment of its own, and how it comes by each round's weights."""
+
+    python: str = ".venv-sglang/bin/python"
+    """The interpreter of SGLang's environment."""
+    args: dict[str, Any] = {}
+    """Arguments of `sglang.launch_server` in SGLang's own names: {tp_size: 2, mem_fraction_static: 0.85}."""
+    swap: Literal["restart", "update_weights", "adapter"] = "restart"
+    """How a round's weights come in: by starting the server anew, by /update_weights_from_disk, or, for LoRA, by
+    /load_lora_adapter."""
+    startup: Annotated[float, Field(gt=0)] = 1800.0
+    """Seconds the model may take to load."""
+
+
+class ExternalSettings(Section):
+    """A server that the user's own command brings up: a script for Slurm, Kubernetes or a cloud."""
+
+    start: Annotated[list[str], Field(min_length=1)]
+    """The command and its arguments, run in the room's folder without a shell. It finds the checkpoint's folder or model id in
+    $SELFTAUGHT_MODEL and the name to serve it under in $SELFTAUGHT_SERVED_NAME; it may stay or return."""
+    stop: list[str] | None = None
+    """A command that takes the server down again; a `start` that stays is ended with its process group."""
+    startup: Annotated[float, Field(gt=0)] = 3600.0
+    """Seconds until the model has to answer at `base_url`."""
+
+
 class EndpointSettings(Section):
     """Which model answers, and where."""
 
-    kind: Literal["local", "openai", "litellm"] = "local"
+    kind: Literal["local", "openai", "litellm", "sglang", "external"] = "local"
     """`local`: a model served on this machine by us; `openai`: any OpenAI-compatible server; `litellm`: any provider
-    litellm knows."""
+    litellm knows; `sglang`: SGLang, started by us or running at `base_url`; `external`: a server that your own command
+    brings up."""
     model: str = "smollm2-135m-instruct"
     """The model's id; for `local` also a GGUF file or a folder with a Llama-family checkpoint."""
     base_url: str | None = None
-    """For `openai`: the server, such as http://127.0.0.1:30000/v1. OPENAI_BASE_URL and then OpenAI's own where absent."""
+    """For `openai` and `external`: the server, such as http://127.0.0.1:30000/v1. OPENAI_BASE_URL and then OpenAI's own where
+    absent. For `sglang`: a server that runs already; its weights are then swapped."""
     api_key_env: str = "OPENAI_API_KEY"
     """The environment variable that holds the API key. The key itself never stands in a recipe."""
     timeout: Annotated[float, Field(gt=0, le=86400)] = 600.0
@@ -117,6 +180,8 @@ class EndpointSettings(Section):
     """For `local`: requests served at once; 8 for a model of 100 M parameters and more, 32 for a tiny one, where absent."""
     context: Count = 2048
     """For `local`: tokens of context per slot."""
+    sglang: SGLangSettings = SGLangSettings()
+    external: ExternalSettings | None = None
     extra_body: dict[str, Any] = {}
     """Further keys for each request's body, such as {"top_k": 20}; they are part of the attempt's key."""
 
@@ -137,6 +202,14 @@ class EndpointSettings(Section):
     def names_a_key(self) -> bool:
         """Whether the recipe names a key variable of its own; the default is meant for OpenAI's servers alone."""
         return self.api_key_env != type(self).model_fields["api_key_env"].default
+
+    @model_validator(mode="after")
+    def _external_has_a_command(self) -> EndpointSettings:
+        if self.kind == "external" and (self.external is None or self.base_url is None):
+            raise ValueError(
+                "kind `external` needs `external.start`, the command, and `base_url`, where the model will answer"
+            )
+        return self
 
 
 class Sample(Section):
@@ -174,12 +247,90 @@ class Export(Section):
     """Put the few-shot examples into the exported prompt."""
     reasoning: Literal["think_tags", "drop"] = "think_tags"
     """Reasoning content goes before the completion in `<think>` tags, or is dropped."""
+    rationalized_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Rationalized rows make up at most this share of a version."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the questions whose rows go to a `validation` split, chosen by the question's hash."""
     language: str | None = None
     """The dataset's language for the card, such as `en`."""
     licence: str | None = None
     """The dataset's licence for the card; the questions' licence where absent."""
+
+
+class Evaluate(Section):
+    """How the held-out questions are asked: greedily, under the sampling prompt, before the first round and after each."""
+
+    k: Annotated[int, Field(ge=0)] = 0
+    """Also take this many samples per question of the evaluate set, at the sampling temperature, for pass@k and majority@k."""
+    max_tokens: Count | None = None
+    """Tokens of one completion; `sample.max_tokens` where absent."""
+
+
+class Steps(Section):
+    """Training steps: `start` in the first round, then `growth` times as many each round, and `add` more."""
+
+    start: Count = 40
+    """Optimizer steps of the first round (STaR, section 3.1: 40)."""
+    growth: Annotated[float, Field(ge=1)] = 1.2
+    """Factor from round to round (STaR: 1.2)."""
+    add: Annotated[int, Field(ge=0)] = 0
+    """Steps added from round to round (STaR's arithmetic: 20, with growth 1)."""
+
+    def of(self, round_number: int) -> int:
+        """Return the steps of a round, counted from 1."""
+        return round(self.start * self.growth ** (round_number - 1)) + self.add * (round_number - 1)
+
+
+class Train(Section):
+    """How a dataset version becomes the next model: one Axolotl YAML a round."""
+
+    recipe: str = "full"
+    """A shipped Axolotl template (full, lora, qlora, preference, stepwise), or the path of an Axolotl YAML of your own: of
+    that only `datasets`, the output and prepared paths, and base_model, seed and max_steps where it lacks them, are filled in."""
+    base_model: str | None = None
+    """The model that training starts from: a checkpoint's folder or a hub id; `endpoint.model` where absent."""
+    init: Literal["base", "last"] = "base"
+    """Train each round from the base model (STaR), or go on from the last round's checkpoint."""
+    steps: Steps = Steps()
+    batch_size: Count = 8
+    """Rows per optimizer step."""
+    micro_batch_size: Count | None = None
+    """Rows per device and pass; batch_size where absent. It must divide batch_size."""
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """The template's own where absent."""
+    warmup_steps: Annotated[int, Field(ge=0)] | None = None
+    """The template's own where absent."""
+    sequence_len: Count | None = None
+    """Tokens of the longest row; the template's own where absent."""
+    seed: int = 1
+    """Axolotl's seed: same seed, same data, same weights on the same machine."""
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """`auto` asks the trainer's environment."""
+    launcher: Literal["python", "accelerate", "torchrun"] = "python"
+    """How Axolotl starts its processes."""
+    launcher_args: list[str] = []
+    """Arguments for the launcher: ["--nnodes", "2", "--nproc_per_node", "8", "--rdzv_endpoint", "host:29400"]."""
+    axolotl: dict[str, Any] = {}
+    """Further Axolotl keys; they replace the template's."""
+
+    @model_validator(mode="after")
+    def _batches_fit(self) -> Train:
+        if self.micro_batch_size and self.batch_size % self.micro_batch_size:
+            raise ValueError(f"batch_size {self.batch_size} is no multiple of micro_batch_size {self.micro_batch_size}")
+        return self
+
+
+class Rounds(Section):
+    """How often the loop goes round, what carries over, and when it stops by itself."""
+
+    count: Count = 1
+    """Rounds at most; `run --rounds N` overrides it."""
+    data: Literal["reset", "accumulate"] = "reset"
+    """Train a round on what its own model wrote (STaR), or on all rounds so far, duplicates dropped."""
+    patience: Annotated[int, Field(ge=1)] | None = 2
+    """Stop after this many rounds without a better accuracy on the validate set; null never stops."""
+    fall: Annotated[float, Field(gt=0, le=1)] | None = 0.1
+    """Stop at once where the accuracy on the validate set is this far below the best; null never does."""
 
 
 class Recipe(Section):
@@ -199,6 +350,9 @@ class Recipe(Section):
     keep: str = "answer = 'pass' and hint_leak <> 'fail' and equations <> 'fail'"
     """The policy: an SQL predicate over `attempts_wide`."""
     export: Export = Export()
+    evaluate: Evaluate = Evaluate()
+    train: Train | None = None
+    rounds: Rounds = Rounds()
     store: str = "store.duckdb"
     """The store's file, from the recipe's folder."""
 
@@ -218,6 +372,13 @@ class Recipe(Section):
                 "rationalize.k needs `hint_leak` under `verify`: no rationalized row is exported without it"
             )
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rounds_may_be_a_number(cls, data: Any) -> Any:
+        if isinstance(data, dict) and type(data.get("rounds")) is int:
+            return {**data, "rounds": {"count": data["rounds"]}}
+        return data
 
     @property
     def hash(self) -> str:
@@ -326,6 +487,6 @@ def _explain(error: ValidationError, path: Path, lines: dict[tuple[str | int, ..
 def _keys_at(at: tuple[str | int, ...]) -> list[str]:
     model: Any = Recipe
     for part in at:
-        kind = model.model_fields[part].annotation
+        kind = next(field.annotation for name, field in model.model_fields.items() if part == (field.alias or name))
         model = next(one for one in (kind, *get_args(kind)) if hasattr(one, "model_fields"))
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from selftaught_builder.errors import RecipeError
 from selftaught_builder.prompts import Prompter
-from selftaught_builder.questions import Loaded, load_questions
+from selftaught_builder.questions import Divided, Loaded, divide_questions
 from selftaught_builder.questions.sources import override_source
 from selftaught_builder.recipe import Questions, Recipe, find_recipe, load_recipe
 from selftaught_builder.store import Store, open_store
@@ -40,9 +40,14 @@ class Room:
         return Prompter(self.recipe.prompt, self.folder)
 
     @cached_property
+    def divided(self) -> Divided:
+        """The questions with those held out, read once: the source may be far away."""
+        return divide_questions(self.recipe.questions, self.folder)
+
+    @property
     def questions(self) -> Loaded:
-        """The questions, read once: the source may be far away."""
-        return load_questions(self.recipe.questions, self.folder)
+        """The questions to sample and train on."""
+        return self.divided.training
 
     def store(self, *, create: bool = False) -> Store:
         """Open the room's store."""

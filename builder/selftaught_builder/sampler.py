@@ -96,14 +96,21 @@ class Sampler:
         context: what the attempts have in common.
         concurrency: requests in flight at once.
         listener: called with each task and its last reply.
+        tally: counts to go on with; fresh ones where None.
     """
 
     def __init__(
-        self, store: Store, endpoint: Endpoint, context: Context, concurrency: int, listener: Listener | None = None
+        self,
+        store: Store,
+        endpoint: Endpoint,
+        context: Context,
+        concurrency: int,
+        listener: Listener | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self.store, self.endpoint, self.context = store, endpoint, context
         self.concurrency, self.listener = concurrency, listener
-        self.tally = Tally()
+        self.tally = tally or Tally()
         self.interrupted = False
         self._stopping = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []

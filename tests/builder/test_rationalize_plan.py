@@ -10,6 +10,7 @@ from selftaught_builder.keys import attempt_id
 from selftaught_builder.plans import Asking, Known, Plan, failed_questions, parameters_of
 from selftaught_builder.prompts import Prompter, load_examples
 from selftaught_builder.recipe import Prompt
+from selftaught_builder.scope import Scope
 from support.stores import EXAMPLES, SUMS, WHO, Scripted, reasoned
 
 CHOICES = [{"question": "Where do fish live?", "choices": {"A": "in trees", "B": "in water"}, "answer": "B"}]
@@ -23,7 +24,7 @@ def scripted(tmp_path: Path) -> Scripted:
 def failed(scripted: Scripted, **recipe: Any) -> list[Asking]:
     scripted.verify()
     changed = scripted.room.recipe.model_copy(update=recipe)
-    return failed_questions(scripted.store, changed, scripted.questions)
+    return failed_questions(scripted.store, changed, scripted.questions, Scope(scripted.room.run))
 
 
 def plan(scripted: Scripted, askings: list[Asking], kind: str = "rationalized", k: int = 1) -> Plan:

@@ -17,7 +17,7 @@ from selftaught_builder.keys import attempt_id, attempt_key, seed_of
 from selftaught_builder.pipeline import export
 from selftaught_builder.plans import parameters_of
 from selftaught_builder.provenance import record_questions, record_round
-from selftaught_builder.questions import Question, load_questions
+from selftaught_builder.questions import Question
 from selftaught_builder.room import Room, open_room
 from selftaught_builder.verification import Verified, verify
 
@@ -68,12 +68,12 @@ class Scripted:
 
     def __init__(self, folder: Path, rows: Sequence[Mapping[str, Any]] = SUMS, **recipe: Any) -> None:
         self.room: Room = open_room(write_room(folder, rows, **recipe))
-        self.loaded = load_questions(self.room.recipe.questions, self.room.folder)
+        self.loaded = self.room.questions
         self.store = self.room.store(create=True)
         self.notes: dict[str, Any] = {}  # what a test wants to find again
         self._count = 0
         with self.store.writer():
-            record_questions(self.store, self.room.run, self.room.recipe.name, self.loaded)
+            record_questions(self.store, self.room.run, self.room.recipe.name, self.room.divided)
             record_round(self.store, self.room.run, 1, self.room.recipe, WHO)
 
     @property

@@ -96,10 +96,11 @@ def status(room: RoomPath, store: StorePath = None, run: Run = None, json: Json 
     from selftaught_builder.funnel import count_funnel
     from selftaught_builder.provenance import require_run
     from selftaught_builder.room import open_room
+    from selftaught_builder.scope import Scope
 
     opened = open_room(room, store=store, run=run)
     kept = opened.store()
-    funnel = count_funnel(kept, opened.recipe, opened.run)
+    funnel = count_funnel(kept, opened.recipe, Scope(opened.run))
     require_run(kept, opened.run)
     spending = kept.sql("SELECT * EXCLUDE (run) FROM spending WHERE run = ?", [opened.run])
     versions = kept.sql(

@@ -6,6 +6,7 @@ import polars as pl
 
 from selftaught_builder.policy import policy_of
 from selftaught_builder.recipe import Recipe
+from selftaught_builder.scope import Scope
 from selftaught_builder.store import Store
 from selftaught_builder.verification import current_versions
 
@@ -13,9 +14,12 @@ from selftaught_builder.verification import current_versions
 _WHITESPACE = "E' \\t\\n\\r\\f\\x0b'"
 
 
-def select_rows(store: Store, recipe: Recipe, run: str) -> pl.DataFrame:
-    """Return the rows to export: kept by the policy, exact duplicates within a question once, at most n per question."""
-    kept = policy_of(recipe, current_versions(recipe.verify))
+def select_rows(store: Store, recipe: Recipe, scope: Scope) -> pl.DataFrame:
+    """Return the rows to export: kept by the policy, exact duplicates within a question once, at most n per question.
+
+    Where `export.rationalized_share` caps the rationalized ones, which of them stay is decided by their keys.
+    """
+    kept, parameters = scope.select(f"({policy_of(recipe, current_versions(recipe.verify))})")
     limit = recipe.export.per_question or 2**31
     told_apart = "rationale, reasoning" if recipe.export.reasoning == "think_tags" else "rationale"
     verdicts = ", ".join(f"k.{name} AS verdict_{name}" for name in recipe.verify)
@@ -34,4 +38,13 @@ def select_rows(store: Store, recipe: Recipe, run: str) -> pl.DataFrame:
                k.kind, k.round, k.id AS attempt, k.model, k.weights, k.tokens_out, {verdicts}
         FROM ranked k JOIN run_questions r ON r.question = k.question AND r.run = ?
         WHERE place <= ? ORDER BY r.position, place"""
-    return store.sql(query, [run, limit])
+    return _capped(store.sql(query, [*parameters, scope.run, limit]), recipe.export.rationalized_share)
+
+
+def _capped(rows: pl.DataFrame, share: float) -> pl.DataFrame:
+    hinted = rows.filter(pl.col("kind") == "rationalized")
+    room = int((rows.height - hinted.height) * share / (1 - share)) if share < 1 else hinted.height
+    if hinted.height <= room:
+        return rows
+    kept = hinted.sort("attempt").head(room)["attempt"]
+    return rows.filter((pl.col("kind") != "rationalized") | pl.col("attempt").is_in(kept.implode()))

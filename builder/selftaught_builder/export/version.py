@@ -26,6 +26,7 @@ from selftaught_builder.funnel import Funnel, count_funnel
 from selftaught_builder.policy import check_policy
 from selftaught_builder.prompts import Prompter
 from selftaught_builder.recipe import Recipe
+from selftaught_builder.scope import Scope
 from selftaught_builder.store import Store, insert_frame
 from selftaught_builder.verification import current_versions
 
@@ -75,7 +76,7 @@ class _Asked:
     choices: Mapping[str, str]
 
 
-def export_version(store: Store, recipe: Recipe, prompter: Prompter, room: Path, run: str) -> Version:
+def export_version(store: Store, recipe: Recipe, prompter: Prompter, room: Path, scope: Scope) -> Version:
     """Write the version; the caller holds the writer lock and has verified the store.
 
     Raises:
@@ -85,12 +86,14 @@ def export_version(store: Store, recipe: Recipe, prompter: Prompter, room: Path,
     versions = current_versions(recipe.verify)
     with store.read() as connection:
         check_policy(connection, recipe.keep, versions)
-    selected = select_rows(store, recipe, run)
-    funnel = count_funnel(store, recipe, run, exported=selected)
+    run = scope.run
+    selected = select_rows(store, recipe, scope)
+    funnel = count_funnel(store, recipe, scope, exported=selected)
     if selected.is_empty():
         raise NothingKeptError(recipe, funnel)
     tables = {name: _table(part, recipe, prompter) for name, part in _split(selected, recipe).items()}
-    facts = store.sql(_FACTS, [run]).to_dicts()
+    tried, parameters = scope.select("attempts")
+    facts = store.sql(_FACTS.format(tried=tried), parameters).to_dicts()
     sources = store.sql(_SOURCES, [run])["source"].to_list()
     splits = {name: table.num_rows for name, table in tables.items()}
     nameless = render_card(recipe, run, "", funnel, versions, facts, sources, splits, selected)
@@ -112,7 +115,7 @@ def export_version(store: Store, recipe: Recipe, prompter: Prompter, room: Path,
 
 _FACTS = """
 SELECT a.kind, a.model, a.weights, a.endpoint, a.parameters, bool_and(a.seed_honoured) AS seed_honoured, count(*) AS attempts
-FROM attempts a JOIN run_questions r ON r.question = a.question AND r.run = ?
+FROM ({tried}) a WHERE a.kind IN ('sampled', 'rationalized')
 GROUP BY ALL ORDER BY ALL
 """
 
