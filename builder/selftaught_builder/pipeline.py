@@ -9,7 +9,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -82,7 +82,7 @@ class Turn:
         """Return the attempts that this round may draw on."""
         return Scope(room.run, self.since, self.number if self.since is not None else None)
 
-    def open(self, room: Room) -> Endpoint:
+    def open(self, room: Room) -> AbstractAsyncContextManager[Endpoint]:
         """Return the endpoint that answers in this round, to be entered."""
         return self.client() if self.client else open_endpoint(room.recipe.endpoint, room.folder)
 
@@ -97,6 +97,7 @@ class Asked:
         reused: samples that were there already.
         interrupted: stopped by the user; running again continues.
         seconds: wall time in which the model generated.
+        identity: who answered; None where there was nothing to ask.
     """
 
     tally: Tally
@@ -104,6 +105,7 @@ class Asked:
     reused: int
     interrupted: bool = False
     seconds: float = 0.0
+    identity: Identity | None = None
 
 
 def sample(room: Room, watcher: Watcher | None = None, turn: Turn = Turn()) -> Asked:
@@ -240,6 +242,7 @@ async def _ask_endpoint(
                 done.reused + plan.size - lacking,
                 sampler.interrupted,
                 done.seconds + time.monotonic() - started,
+                identity,
             )
             if done.interrupted:
                 break

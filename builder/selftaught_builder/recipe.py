@@ -132,17 +132,33 @@ class Prices(Section):
 
 
 class SGLangSettings(Section):
-    """How SGLang is started, in an environment of its own, and how it comes by each round's weights."""
+    """How SGLang is started, in an environment of its own, and how each round's weights come into it."""
 
     python: str = ".venv-sglang/bin/python"
-    """The interpreter of SGLang's environment."""
+    """The interpreter of SGLang's environment, from the room's folder or from the working directory."""
     args: dict[str, Any] = {}
-    """Arguments of `sglang.launch_server` in SGLang's own names: {tp_size: 2, mem_fraction_static: 0.85}."""
+    """Arguments of `sglang.launch_server` in SGLang's own names: {tp_size: 2, mem_fraction_static: 0.85}. They are checked
+    against the SGLang that is installed there; model, served name, version and keys are not for them to say."""
     swap: Literal["restart", "update_weights", "adapter"] = "restart"
-    """How a round's weights come in: by starting the server anew, by /update_weights_from_disk, or, for LoRA, by
-    /load_lora_adapter."""
+    """How a round's weights come in: by starting the server anew, by /update_weights_from_disk, or, for unmerged LoRA adapters,
+    by /load_lora_adapter. A server found running at `base_url` is not ours to restart: there `restart` updates weights."""
     startup: Annotated[float, Field(gt=0)] = 1800.0
-    """Seconds the model may take to load."""
+    """Seconds that loading a model may take."""
+
+    @field_validator("args")
+    @classmethod
+    def _ours_stay_ours(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        for name in arguments:
+            key = name.lstrip("-").replace("-", "_")
+            if key in ("api_key", "admin_api_key"):
+                raise ValueError(
+                    f"`{name}`: a key never stands in a recipe; start the server yourself and name its `base_url`"
+                )
+            if key in ("model", "model_path", "served_model_name", "weight_version"):
+                raise ValueError(f"`{name}` is said by the builder, which serves another checkpoint each round")
+            if key == "port" and not (type(arguments[name]) is int and 0 <= arguments[name] <= 65535):
+                raise ValueError(f"`{name}` is no port: {arguments[name]!r}")
+        return arguments
 
 
 class ExternalSettings(Section):
@@ -150,9 +166,10 @@ class ExternalSettings(Section):
 
     start: Annotated[list[str], Field(min_length=1)]
     """The command and its arguments, run in the room's folder without a shell. It finds the checkpoint's folder or model id in
-    $SELFTAUGHT_MODEL and the name to serve it under in $SELFTAUGHT_SERVED_NAME; it may stay or return."""
+    $SELFTAUGHT_MODEL, the name to serve it under in $SELFTAUGHT_SERVED_NAME and the address in $SELFTAUGHT_BASE_URL. It may
+    stay, and is then ended with its process group, or return and leave a server behind."""
     stop: list[str] | None = None
-    """A command that takes the server down again; a `start` that stays is ended with its process group."""
+    """A command, run in the same way, that takes down what `start` left behind: before the next model, and at the end."""
     startup: Annotated[float, Field(gt=0)] = 3600.0
     """Seconds until the model has to answer at `base_url`."""
 

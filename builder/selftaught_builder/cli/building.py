@@ -10,7 +10,7 @@ import typer
 from selftaught_builder.cli.arguments import Json, Questions, RoomPath, Run, StorePath
 
 if TYPE_CHECKING:
-    from selftaught_builder.export.version import Version
+    from selftaught_builder.export.version import NothingKeptError
     from selftaught_builder.pipeline import Asked
     from selftaught_builder.room import Room
     from selftaught_builder.verification import Verified
@@ -38,19 +38,48 @@ def init(
 
 
 def run(
-    room: RoomPath, questions: Questions = None, store: StorePath = None, run: Run = None, json: Json = False
+    room: RoomPath,
+    questions: Questions = None,
+    store: StorePath = None,
+    run: Run = None,
+    rounds: Annotated[
+        int | None, typer.Option("--rounds", metavar="N", min=1, help="Rounds; the recipe's number where absent.")
+    ] = None,
+    begin: Annotated[
+        str | None,
+        typer.Option("--from", metavar="[ROUND/]STAGE", help="Do this and all that follows again, such as 2/train."),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="[ROUND/]STAGE", help="Stop after this, such as 1/export.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done and about what it would cost; ask nothing.")
+    ] = False,
+    json: Json = False,
 ) -> None:
-    """Do it all: sample, verify, rationalize, verify, export. Running it again continues."""
-    from selftaught_builder import pipeline
-    from selftaught_builder.cli.display import Display
+    """Do it all, round by round. Running it again continues.
 
-    opened, display = _open(room, questions, store, run), Display()
-    _stop_if_interrupted(pipeline.sample(opened, display), opened)
-    pipeline.verify_room(opened, display)
-    if opened.recipe.rationalize.k:
-        _stop_if_interrupted(pipeline.rationalize(opened, display), opened)
-        pipeline.verify_room(opened, display)
-    _export(opened, json=json)
+    A round is: sample, verify, rationalize, verify, export; and where the recipe trains, train and evaluate.
+    """
+    from selftaught_builder.cli.display import Display
+    from selftaught_builder.cli.rounds import show_forecast, show_ran
+    from selftaught_builder.export.version import NothingKeptError
+    from selftaught_builder.loop.forecast import forecast
+    from selftaught_builder.loop.loop import Loop, StoppedByUserError
+
+    loop = Loop(_open(room, questions, store, run), rounds=rounds, watcher=Display())
+    if dry_run:
+        show_forecast(forecast(loop, begin, until), json=json)
+        return
+    try:
+        ran = loop.run(begin, until)
+    except StoppedByUserError as stopped:
+        _stop_if_interrupted(stopped.asked, loop.room)
+        raise
+    except NothingKeptError as error:
+        _show_nothing_kept(error, json=json)
+        raise
+    show_ran(ran, loop, json=json)
 
 
 def sample(
@@ -96,16 +125,22 @@ def _open(room: Path, questions: str | None, store: Path | None, run: str | None
 
 def _export(room: Room, *, json: bool) -> None:
     from selftaught_builder import pipeline
-    from selftaught_builder.cli.display import errors, show_funnel
+    from selftaught_builder.cli.rounds import show_version
     from selftaught_builder.export.version import NothingKeptError
 
     try:
         version = pipeline.export(room)
     except NothingKeptError as error:
-        if not json:
-            show_funnel(error.funnel, to=errors)
+        _show_nothing_kept(error, json=json)
         raise
-    _show_version(version, json=json)
+    show_version(version, json=json)
+
+
+def _show_nothing_kept(error: NothingKeptError, *, json: bool) -> None:
+    from selftaught_builder.cli.display import errors, show_funnel
+
+    if not json:
+        show_funnel(error.funnel, to=errors)
 
 
 def _stop_if_interrupted(asked: Asked, room: Room) -> None:
@@ -163,22 +198,3 @@ def _show_verified(verified: Verified, *, json: bool) -> None:
             f"{counts[outcome]} {outcome}" for outcome in ("pass", "fail", "unscorable") if counts[outcome]
         )
         console.print(f"{name:<14}{shown or 'nothing new'}")
-
-
-def _show_version(version: Version, *, json: bool) -> None:
-    from dataclasses import asdict
-
-    from selftaught_builder.cli.display import console, plain, show_funnel, show_json
-
-    if json:
-        data = {"version": version.name, "folder": str(version.folder), "splits": dict(version.splits)}
-        show_json({**data, "fresh": version.fresh, "funnel": asdict(version.funnel)})
-        return
-    show_funnel(version.funnel)
-    shown = version.example
-    console.print(f"\n[bold]One kept rationale[/] [dim]({shown['kind']})[/]")
-    console.print("Q:", plain(shown["messages"][-2]["content"], lines=True))
-    console.print("A:", plain(shown["rationale"], lines=True))
-    there = "" if version.fresh else " (unchanged: this content was exported before)"
-    console.print(f"\n[bold]{version.name}[/]{there}")
-    console.print(str(version.folder), soft_wrap=True, markup=False)

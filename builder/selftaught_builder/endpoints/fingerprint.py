@@ -9,8 +9,11 @@ from pathlib import Path
 from selftaught_builder.errors import EndpointError
 
 _BLOCK = 1 << 20
-# Everything beside the weights that decides what a checkpoint answers to the same messages.
-_BESIDE = ("chat_template.jinja", "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
+# Everything beside the weights that decides what a checkpoint or an adapter answers to the same messages.
+_BESIDE = (
+    *("adapter_config.json", "chat_template.jinja", "config.json", "generation_config.json"),
+    *("tokenizer.json", "tokenizer_config.json"),
+)
 
 
 def fingerprint_weights(path: Path) -> str:

@@ -44,7 +44,7 @@ class OpenAIEndpoint:
         self, settings: EndpointSettings, *, base_url: str | None = None, slots: int = 64, weights: str | None = None
     ) -> None:
         self.settings, self.slots, self._weights = settings, slots, weights
-        self.base_url, self._headers, self._key = _client_settings(settings, base_url)
+        self.base_url, self._headers, self._key = client_settings(settings, base_url)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> OpenAIEndpoint:
@@ -158,8 +158,12 @@ class OpenAIEndpoint:
         return text.replace(self._key, "[key]") if self._key else text
 
 
-def _client_settings(settings: EndpointSettings, base_url: str | None) -> tuple[str, dict[str, str], str]:
-    """Return base URL, headers and key as the openai client would use them."""
+def client_settings(settings: EndpointSettings, base_url: str | None) -> tuple[str, dict[str, str], str]:
+    """Return base URL, headers and key as the openai client would use them.
+
+    Raises:
+        EndpointError: a URL or a key that cannot be used, or no key for a server that is not on this machine.
+    """
     import openai
 
     key = os.environ.get(settings.api_key_env, "").strip()

@@ -33,7 +33,8 @@ async def served_weights(get: Get, base_url: str, model: str) -> str:
     """
     parts = urlsplit(base_url)
     root = f"{parts.scheme}://{parts.netloc}"
-    sglang = await _ask(get, f"{root}/get_model_info")
+    # SGLang calls the second name deprecated; older ones know no other.
+    sglang = await _ask(get, f"{root}/model_info") or await _ask(get, f"{root}/get_model_info")
     version = sglang.get("weight_version")
     if isinstance(version, str) and version not in ("", "default"):
         return f"weight_version:{sglang.get('model_path')}@{version}"

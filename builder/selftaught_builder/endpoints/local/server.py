@@ -7,7 +7,6 @@ import os
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from typing import IO
 
 from selftaught_builder.endpoints.local.models import LocalModel, default_slots
 from selftaught_builder.endpoints.local.process import usable_cores
+from selftaught_builder.endpoints.ports import check_port
 from selftaught_builder.errors import EndpointError
 
 _STOP_SECONDS = 5.0
@@ -111,7 +111,7 @@ class LlamaServer:
         if not self.model.gguf.is_file():
             raise EndpointError("no such file", place=self.model.gguf, mend="Name a .gguf file.")
         if self.port:
-            _check_port(self.host, self.port)
+            check_port(self.host, self.port)
 
     def _spawn(self) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
         log = self._log_path()
@@ -192,15 +192,6 @@ def _open_log(path: Path) -> IO[bytes]:
         return path.open("ab")
     except OSError as error:
         raise EndpointError(f"cannot write here: {error.strerror}", place=path, mend="Name another log file.") from None
-
-
-def _check_port(host: str, port: int) -> None:
-    try:
-        with socket.create_server((host, port)):
-            return
-    except (OSError, OverflowError) as error:
-        problem = f"port {port} is not free: {error}"
-        raise EndpointError(problem, place=host, mend="Name another port, or 0 for a free one.") from None
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,1 @@
+"""Evaluation: what a model gets right on held-out questions, and how sure that is."""

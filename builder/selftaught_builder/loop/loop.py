@@ -1,0 +1,272 @@
+"""The loop itself: it works through a run's steps, passes over those that are done, and knows when to stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from selftaught_builder import pipeline
+from selftaught_builder.endpoints import Endpoint
+from selftaught_builder.endpoints.serving import Serving, serve
+from selftaught_builder.errors import InputError, SelftaughtError
+from selftaught_builder.evaluation.asking import evaluate
+from selftaught_builder.evaluation.summary import Evaluation, best, recorded
+from selftaught_builder.export.version import Version
+from selftaught_builder.loop.steps import STAGES, Ledger, Step, parse_step, shaping_hash, steps_of
+from selftaught_builder.loop.stopping import reason_to_stop
+from selftaught_builder.loop.training import Checkpoint, base_model_of, find_checkpoint, train_round
+from selftaught_builder.pipeline import Asked, Turn, Watcher
+from selftaught_builder.room import Room
+from selftaught_builder.store import Store
+from selftaught_builder.store.lock import WriterLock
+from selftaught_builder.training import Progress, Trainer
+
+
+class StoppedByUserError(SelftaughtError):
+    """Ctrl-C while the model was asked; everything that arrived is kept, and running again goes on."""
+
+    exit_code = 130
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+        super().__init__("stopped")
+
+
+@dataclass
+class Ran:
+    """What a run did in this sitting.
+
+    Attributes:
+        done: the steps worked through, in their order.
+        version: the newest dataset version made or found.
+        stopped: why the loop ended before its last round, None where it did not.
+        best: the best round's evaluation on the validate set, None where none was held out.
+        checkpoint: the best round's checkpoint (the last round's where nothing was validated), None for the base model.
+    """
+
+    done: list[Step] = field(default_factory=list)
+    version: Version | None = None
+    stopped: str | None = None
+    best: Evaluation | None = None
+    checkpoint: Checkpoint | None = None
+
+
+class Loop:
+    """A run of a room, from wherever it stands.
+
+    Args:
+        room: the room.
+        rounds: how many rounds; the recipe's own number where None.
+        watcher: who is told.
+
+    Raises:
+        InputError: several rounds without training, no trainer here, or a recipe that is wrong in itself.
+    """
+
+    def __init__(self, room: Room, *, rounds: int | None = None, watcher: Watcher | None = None) -> None:
+        self.room, self.watcher = room, watcher or pipeline.Silent()
+        self.rounds = rounds or room.recipe.rounds.count
+        self.steps = steps_of(room.recipe, self.rounds)
+        pipeline.check(room)
+        if room.recipe.train is not None:
+            Trainer.find(room.folder)
+            base_model_of(room)
+        self.serving: Serving = serve(room.recipe.endpoint, room.folder)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """How far the run is."""
+        return Ledger(self.store, self.room.run)
+
+    @cached_property
+    def store(self) -> Store:
+        """The room's store, made where it is missing."""
+        return self.room.store(create=True)
+
+    def todo(self, begin: str | None = None, until: str | None = None) -> list[Step]:
+        """Return the steps that a run would work through.
+
+        Args:
+            begin: `[ROUND/]STAGE` to do again from; of the round under way where no round is named.
+            until: `[ROUND/]STAGE` to stop after.
+
+        Raises:
+            InputError: no such step in this run, or one whose own input is not there yet.
+        """
+        details = self.details()
+        todo = self._unfinished(details)
+        here = todo[0].round if todo else self.rounds
+        if begin:
+            first = parse_step(begin, "--from", self.steps, here)
+            missing = [step for step in self.steps if step.place < first.place and step not in details]
+            if missing:
+                raise InputError(
+                    f"{first} needs {missing[0]} first",
+                    place="--from",
+                    mend="Run without it: what is done is passed over.",
+                )
+            todo = [step for step in self.steps if step.place >= first.place]
+            here = first.round
+        if until:
+            last = parse_step(until, "--until", self.steps, max(here, 1))
+            todo = [step for step in todo if step.place <= last.place]
+        return todo
+
+    def details(self) -> dict[Step, dict[str, Any]]:
+        """Return what each finished step wrote down; nothing is made."""
+        return Ledger(self.room.store(), self.room.run).details() if self.room.store_path.exists() else {}
+
+    def run(self, begin: str | None = None, until: str | None = None) -> Ran:
+        """Work through the steps. Raises what the stages raise, and `StoppedByUserError`."""
+        todo, ran = self.todo(begin, until), Ran()
+        with WriterLock(self.store.path.with_name(f"{self.store.path.name}.{self.room.run}")), self.serving:
+            if begin:
+                self.ledger.forget([step for step in self.steps if step.place >= todo[0].place] if todo else [])
+            for step in todo:
+                asked_for = begin is not None and step == todo[0]
+                if not asked_for and (reason := self._reason_to_stop(step)):
+                    ran.stopped = reason
+                    break
+                self._do(step, ran)
+                ran.done.append(step)
+        self._conclude(ran)
+        return ran
+
+    def _unfinished(self, finished: dict[Step, dict[str, Any]]) -> list[Step]:
+        """What is not done. A round that was trained stands, whatever the recipe says by now."""
+        if self.room.recipe.train is None:
+            return self.steps
+        trained = max((step.round for step in finished if step.stage == "train"), default=0)
+        todo, changed, recipe = [], False, shaping_hash(self.room.recipe)
+        for step in self.steps:
+            stands = step.place <= (trained, STAGES.index("train"))
+            done = step in finished and (stands or finished[step]["recipe"] == recipe)
+            # What comes after a stage that is done anew is done anew.
+            changed = changed or not (done or step.round == 0)
+            if changed or not done:
+                todo.append(step)
+        return todo
+
+    def _do(self, step: Step, ran: Ran) -> None:
+        self.watcher.note(f"round {step.round}: {step.stage}" if step.round else "evaluate the base model")
+        self.ledger.begin(step, self.room.recipe)
+        started, served = time.monotonic(), self.serving.seconds
+        detail = getattr(self, f"_{step.stage}")(step, ran)
+        spent = detail.setdefault("seconds", {})
+        spent["server"] = self.serving.seconds - served
+        spent["total"] = time.monotonic() - started
+        self.ledger.finish(step, detail)
+
+    def _sample(self, step: Step, ran: Ran) -> dict[str, Any]:
+        return self._asked(pipeline.sample(self.room, self.watcher, self._turn(step.round)))
+
+    def _verify(self, step: Step, ran: Ran) -> dict[str, Any]:
+        return {"verdicts": pipeline.verify_room(self.room, self.watcher).verdicts}
+
+    _verify_rationalized = _verify
+
+    def _rationalize(self, step: Step, ran: Ran) -> dict[str, Any]:
+        return self._asked(pipeline.rationalize(self.room, self.watcher, self._turn(step.round)))
+
+    def _export(self, step: Step, ran: Ran) -> dict[str, Any]:
+        ran.version = version = pipeline.export(self.room, self._turn(step.round))
+        funnel = version.funnel
+        self.watcher.note(
+            f"{version.name}: {funnel.exported} rows, {funnel.rationalized_exported} of them rationalized"
+        )
+        return {"version": version.name, "rows": version.funnel.exported, "kept": version.funnel.kept}
+
+    def _train(self, step: Step, ran: Ran) -> dict[str, Any]:
+        self.serving.release()
+        version = self.ledger.details()[Step(step.round, "export")]["version"]
+        with self._shown(step) as on_progress:
+            made = train_round(self.room, step.round, version, self._base_model(step.round), on_progress)
+        loss = "" if made.loss is None else f", loss {made.loss:.3f}"
+        self.watcher.note(f"{made.folder.relative_to(self.room.folder)}: {made.steps} steps{loss}, {made.weights}")
+        return {"training": made.training, "seconds": {"trainer": made.seconds}}
+
+    def _evaluate(self, step: Step, ran: Ran) -> dict[str, Any]:
+        asked, found = evaluate(self.room, self.watcher, self._turn(step.round, model=step.round))
+        for one in found:
+            self.watcher.note(f"{one.held_out}: {one.accuracy:.1%} [{one.low:.1%}, {one.high:.1%}] of {one.questions}")
+        return self._asked(asked)
+
+    def _turn(self, number: int, model: int | None = None) -> Turn:
+        """The round, answered by the model of the round before, unless it is the round's own that is asked for."""
+        settings = self.room.recipe
+        if settings.train is None:
+            return Turn(number, None, self._client(None))
+        since = 1 if settings.rounds.data == "accumulate" else number
+        return Turn(number, since, self._client(self._model(number - 1 if model is None else model)))
+
+    def _client(self, model: Path | None) -> Callable[[], Endpoint]:
+        """Make clients of a served model; it is served once somebody asks for one."""
+
+        def client() -> Endpoint:
+            self.serving.load(model)
+            return self.serving.client()
+
+        return client
+
+    def _model(self, number: int) -> Path | None:
+        """The checkpoint that a round trained; None is the base model."""
+        if number == 0:
+            return None
+        found = find_checkpoint(self.room, self.store, number=number)
+        if found is None:
+            mend = f"Train it again: `selftaught run {self.room.folder} --from {number}/train`."
+            raise InputError(f"round {number} left no checkpoint", place=self.room.folder / "trainings", mend=mend)
+        return found.folder
+
+    def _base_model(self, number: int) -> str:
+        settings = self.room.recipe.train
+        last = self._model(number - 1) if settings and settings.init == "last" else None
+        return str(last) if last else base_model_of(self.room)
+
+    def _reason_to_stop(self, step: Step) -> str | None:
+        """Asked as a round begins, not as one ends: a run that has stopped stays stopped when it is run again."""
+        if step.stage != "sample" or step.round == 1:
+            return None
+        before = [one for one in recorded(self.store, self.room.run) if one.round < step.round]
+        accuracy = {one.round: one.accuracy for one in before if one.held_out == "validate"}
+        return reason_to_stop(accuracy, self.room.recipe.rounds)
+
+    def _conclude(self, ran: Ran) -> None:
+        evaluations = recorded(self.store, self.room.run)
+        ran.best = best(evaluations)
+        number = ran.best.round if ran.best else self.rounds
+        ran.checkpoint = find_checkpoint(self.room, self.store, number=number) if number else None
+
+    def _asked(self, asked: Asked) -> dict[str, Any]:
+        if asked.interrupted:
+            raise StoppedByUserError(asked)
+        tally = asked.tally
+        return {
+            "planned": asked.planned,
+            "reused": asked.reused,
+            "completions": tally.completions,
+            "failed": tally.failed,
+            "truncated": tally.truncated,
+            "tokens_in": tally.tokens_in,
+            "tokens_out": tally.tokens_out,
+            "cost": tally.cost,
+            "seconds": {"generation": asked.seconds},
+        }
+
+    @contextmanager
+    def _shown(self, step: Step) -> Iterator[Any]:
+        settings = self.room.recipe.train
+        done = 0
+        with self.watcher.stage("train", settings.steps.of(step.round) if settings else 0, None):
+
+            def on_progress(progress: Progress) -> None:
+                nonlocal done
+                self.watcher.advance(max(0, progress.step - done))
+                done = max(done, progress.step)
+
+            yield on_progress

@@ -1,0 +1,187 @@
+"""The train step: from a dataset version to a recorded checkpoint.
+
+A training is identified by what determines its weights. Where one of the same identity is finished, its checkpoint is used
+again; where it was broken off it begins anew, in an empty folder: Axolotl's cache of prepared data would hand out stale rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selftaught_builder.endpoints.fingerprint import fingerprint_weights
+from selftaught_builder.errors import EndpointError, RecipeError, SelftaughtError
+from selftaught_builder.keys import UNKNOWN_WEIGHTS
+from selftaught_builder.room import Room
+from selftaught_builder.store import Store
+from selftaught_builder.training import Order, Progress, Trainer, render_yaml
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a finished training left.
+
+    Attributes:
+        round: the round that trained it.
+        folder: the checkpoint, fit to be served and to be trained on.
+        weights: its fingerprint.
+        training: the training's id.
+        seconds: wall time of the trainer's process in this sitting; 0 where it was there already.
+        steps: optimizer steps.
+        loss: of the last step logged.
+    """
+
+    round: int
+    folder: Path
+    weights: str
+    training: str
+    seconds: float
+    steps: int
+    loss: float | None
+
+
+def train_round(
+    room: Room, number: int, version: str, base_model: str, on_progress: Callable[[Progress], None]
+) -> Checkpoint:
+    """Train a round's model on a dataset version, and record it.
+
+    Args:
+        room: the room; its recipe has a `train` section.
+        number: the round, counted from 1.
+        version: the dataset version's name.
+        base_model: the model to start from, see `base_model_of`.
+        on_progress: called as the trainer tells of its steps.
+
+    Raises:
+        InputError: no trainer here, or a key that Axolotl does not know.
+        SelftaughtError: the training failed; the store says why, and running again begins it anew.
+    """
+    settings = room.recipe.train
+    assert settings is not None, "the loop has no train step without it"  # noqa: S101
+    store = room.store()
+    trainer = Trainer.find(room.folder)
+    steps = settings.steps.of(number)
+    base_weights = _fingerprint(base_model)
+    anywhere = Order(Path("/", version), base_model, Path("/training"), steps)
+    unplaced = render_yaml(settings, anywhere, room.folder, trainer.device)
+    identity = hashlib.sha256(f"{base_weights}\n{unplaced}".encode()).hexdigest()[:32]
+    known = find_checkpoint(room, store, training=identity)
+    if known:
+        return known
+    folder = room.folder / "trainings" / f"{room.run}-r{number}-{identity[:8]}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    order = Order(room.folder / version, base_model, folder, steps)
+    text = render_yaml(settings, order, room.folder, trainer.device)
+    file = folder / "axolotl.yaml"
+    file.write_text(text, encoding="utf-8")
+    began = {
+        "id": identity,
+        "run": room.run,
+        "round": number,
+        "recipe_name": room.recipe.name,
+        "version": version,
+        "base_model": _without_room(base_model, room.folder),
+        "base_weights": base_weights,
+        "yaml": text,
+        "yaml_hash": hashlib.sha256(text.encode()).hexdigest(),
+        "folder": str(folder.relative_to(room.folder)),
+        "trainer": f"axolotl {trainer.version}",
+        "steps": steps,
+        "losses": "[]",
+    }
+    _begin(store, began)
+    started = time.monotonic()
+    try:
+        trained = trainer.train(
+            file, folder, on_progress, launcher=settings.launcher, launcher_args=settings.launcher_args
+        )
+        weights = fingerprint_weights(trained.model)
+    except SelftaughtError as error:
+        _finish(store, identity, seconds=time.monotonic() - started, error=str(error))
+        raise
+    seconds = time.monotonic() - started
+    losses = [[step, loss] for step, loss in trained.losses]
+    model = str(trained.model.relative_to(room.folder))
+    _finish(store, identity, seconds=seconds, losses=json.dumps(losses), model=model, weights=weights)
+    loss = losses[-1][1] if losses else None
+    return Checkpoint(number, trained.model, weights, identity, seconds, steps, loss)
+
+
+def base_model_of(room: Room) -> str:
+    """Return the model that training starts from: a folder's absolute path, or a name that the trainer looks up.
+
+    Raises:
+        RecipeError: it can only be served, not trained.
+    """
+    settings = room.recipe.train
+    named = (settings.base_model if settings else None) or room.recipe.endpoint.model
+    if (room.folder / named).exists():
+        path = (room.folder / named).resolve()
+        if path.is_dir():
+            return str(path)
+        raise RecipeError(
+            f"`{named}` is a file, and training needs a checkpoint's folder",
+            place="train.base_model",
+            mend="Name a folder with config.json, tokenizer and *.safetensors, or a model on the hub.",
+        )
+    if room.recipe.endpoint.kind == "local" and "/" not in named:
+        raise RecipeError(
+            f"`{named}` can be served, not trained: it is no checkpoint's folder",
+            place="train.base_model",
+            mend="Name a folder with config.json, tokenizer and *.safetensors, or a model on the hub (OWNER/NAME).",
+        )
+    return named
+
+
+def find_checkpoint(
+    room: Room, store: Store, *, training: str | None = None, number: int | None = None
+) -> Checkpoint | None:
+    """Return a finished training's checkpoint whose folder is still there: by id, or the newest of a round of this run."""
+    wanted, value = ("id = ?", [training]) if training else ("run = ? AND round = ?", [room.run, number])
+    with store.read() as connection:
+        row = connection.execute(
+            f"SELECT round, model, weights, id, steps, losses FROM trainings WHERE {wanted} AND weights IS NOT NULL "
+            "ORDER BY finished_at DESC LIMIT 1",
+            value,
+        ).fetchone()
+    if row is None or not (room.folder / row[1]).is_dir():
+        return None
+    losses = json.loads(row[5])
+    return Checkpoint(row[0], room.folder / row[1], row[2], row[3], 0.0, row[4], losses[-1][1] if losses else None)
+
+
+def _fingerprint(model: str) -> str:
+    try:
+        return fingerprint_weights(Path(model)) if Path(model).is_dir() else UNKNOWN_WEIGHTS
+    except EndpointError:
+        return UNKNOWN_WEIGHTS  # weights in another format than safetensors
+
+
+def _without_room(model: str, room: Path) -> str:
+    path = Path(model)
+    return (
+        str(path.relative_to(room.resolve())) if path.is_absolute() and path.is_relative_to(room.resolve()) else model
+    )
+
+
+def _begin(store: Store, row: dict[str, Any]) -> None:
+    columns = ", ".join(row)
+    places = ", ".join("?" * len(row))
+    with store.writer(), store.write() as connection:
+        connection.execute("DELETE FROM trainings WHERE id = ?", [row["id"]])
+        connection.execute(f"INSERT INTO trainings ({columns}, started_at) VALUES ({places}, now())", [*row.values()])
+
+
+def _finish(store: Store, identity: str, **columns: Any) -> None:
+    assignments = ", ".join(f"{name} = ?" for name in columns)
+    with store.writer(), store.write() as connection:
+        connection.execute(
+            f"UPDATE trainings SET finished_at = now(), {assignments} WHERE id = ?", [*columns.values(), identity]
+        )

@@ -1,0 +1,229 @@
+"""One training: Axolotl's process started, listened to, and ended.
+
+The process is a group of its own, so that Ctrl-C in the terminal is ours to handle. It ends with `train`, however that
+ends, and with this process: the launcher watches its standard input, whose other end we hold.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from selftaught_builder.training.environment import find_environment, trainer_files
+from selftaught_builder.training.errors import TrainingFailedError, explain, explain_death
+
+LOG, PROGRESS = "log.txt", "progress.jsonl"
+_STOP_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A logged training step.
+
+    Attributes:
+        step: optimizer steps done.
+        steps: optimizer steps in all, None where Axolotl decides.
+        loss: the mean training loss since the last logged step, in nats per token.
+        learning_rate: the rate of this step.
+        tokens_per_second: trained tokens per second and device, None where the YAML does not ask for it.
+    """
+
+    step: int
+    steps: int | None
+    loss: float
+    learning_rate: float | None = None
+    tokens_per_second: float | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training.
+
+    Attributes:
+        model: the checkpoint's folder, complete with its tokenizer; an adapter is merged into it.
+        adapter: the adapter's own folder where one was trained.
+        losses: (step, loss) of each logged step.
+        seconds: wall time, the start of the process included.
+        version: Axolotl's version.
+    """
+
+    model: Path
+    adapter: Path | None
+    losses: Sequence[tuple[int, float]] = field(repr=False)
+    seconds: float
+    version: str
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Axolotl in its own environment.
+
+    Attributes:
+        python: the environment's interpreter.
+        version: Axolotl's version.
+        device: `cpu` or `gpu`.
+    """
+
+    python: Path
+    version: str
+    device: str
+
+    @classmethod
+    def find(cls, room: Path | None = None) -> Trainer:
+        """Find the trainer; `environment.find_python` says where.
+
+        Raises:
+            TrainingError: Axolotl is not installed; the message says which command installs it.
+        """
+        found = find_environment(room)
+        return cls(found.python, found.version, found.device)
+
+    def check(self, yaml: Path, capabilities: Mapping[str, Any] | None = None) -> None:
+        """Check an Axolotl YAML against Axolotl's own schema: unknown keys, names and values.
+
+        Args:
+            yaml: the file.
+            capabilities: the machine to judge for, such as {"n_gpu": 8, "compute_capability": "sm_90"}; what it leaves
+                out is an A100's. This machine where None.
+
+        Raises:
+            TrainingError: something in it is wrong; the message names the key.
+        """
+        command = [*self._command("check", yaml), "--log", os.devnull]
+        if capabilities is not None:
+            command += ["--capabilities", json.dumps(dict(capabilities))]
+        with _started(command, _environment(self.python, yaml)) as process:
+            events = list(_events(process))
+            code = process.wait()
+        _raise_failure(events, code, yaml, yaml)
+
+    def train(
+        self,
+        yaml: Path,
+        folder: Path,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+        *,
+        launcher: str = "python",
+        launcher_args: Sequence[str] = (),
+    ) -> Trained:
+        """Check the YAML, train, and merge the adapter where there is one.
+
+        Args:
+            yaml: the Axolotl YAML; its output_dir and dataset_prepared_path must be fresh.
+            folder: where log.txt and progress.jsonl go.
+            on_progress: called with each logged step.
+            launcher: how Axolotl starts its processes: `python`, `accelerate` or `torchrun`.
+            launcher_args: arguments for accelerate or torchrun.
+
+        Raises:
+            TrainingError: the YAML is wrong, or the base model is missing.
+            TrainingFailedError: training diverged, ran out of memory, was killed, or left no model.
+        """
+        log = folder / LOG
+        command = [*self._command("train", yaml), "--log", str(log), "--launcher", launcher, "--", *launcher_args]
+        began, events, losses = time.monotonic(), [], []
+        with (folder / PROGRESS).open("a", encoding="utf-8") as kept, _started(command, _environment(self.python, yaml)) as process:
+            for event in _events(process):
+                kept.write(json.dumps(event) + "\n")
+                kept.flush()
+                events.append(event)
+                if event["event"] == "step":
+                    progress = _progress(event)
+                    losses.append((progress.step, progress.loss))
+                    on_progress(progress)
+            code = process.wait()
+        _raise_failure(events, code, yaml, log)
+        done = next((event for event in events if event["event"] == "done"), None)
+        if done is None:
+            raise explain_death(code, yaml, log)
+        adapter = Path(done["adapter"]) if done["adapter"] else None
+        return Trained(Path(done["model"]), adapter, losses, time.monotonic() - began, self.version)
+
+    def _command(self, command: str, yaml: Path) -> list[str]:
+        launcher = trainer_files() / "launch.py"
+        return [str(self.python), str(launcher), command, str(yaml.absolute()), "--parent", str(os.getpid())]
+
+
+def _progress(event: Mapping[str, Any]) -> Progress:
+    names = ("step", "steps", "loss", "learning_rate", "tokens_per_second")
+    return Progress(**{name: event.get(name) for name in names})
+
+
+def _raise_failure(events: Sequence[Mapping[str, Any]], code: int, yaml: Path, log: Path) -> None:
+    failed = next((event for event in events if event["event"] == "failed"), None)
+    if failed is not None:
+        raise explain(failed, yaml, log)
+    if code:
+        raise explain_death(code, yaml, log)
+
+
+def _events(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
+    assert process.stdout is not None  # noqa: S101 - it is a pipe; said for the type checker
+    for line in process.stdout:
+        try:
+            yield json.loads(line)
+        except ValueError:  # cut short by a kill
+            return
+
+
+@contextlib.contextmanager
+def _started(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the launcher while the block does; afterwards nothing of its group is left."""
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise TrainingFailedError(f"the trainer does not start: {error}", place=command[0]) from None
+    try:
+        yield process
+    finally:
+        _end_group(process)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End what is left of the group: preparing data starts processes that outlive the one we started."""
+    if process.poll() is None and process.stdin is not None:
+        process.stdin.close()  # the launcher then ends all below it, also what torchrun put into other sessions
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_SECONDS)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()
+
+
+def _environment(python: Path, yaml: Path) -> dict[str, str]:
+    """Return the trainer's environment: no telemetry, threads that sleep when idle, and no hub where none is needed."""
+    quiet = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "TOKENIZERS_PARALLELISM": "false"}
+    offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"} if _is_local(yaml) else {}
+    private = {"AXOLOTL_DO_NOT_TRACK": "1", "DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    path = os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)])  # Axolotl looks for torchrun there
+    environment = {**offline, **quiet, **os.environ, **private, "PATH": path, "PYTHONUNBUFFERED": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # without bytecode, each start spends 14 s of CPU more on compiling
+    return environment
+
+
+def _is_local(yaml: Path) -> bool:
+    """Whether the base model, by what the YAML says, is a folder here."""
+    import yaml as parser
+
+    try:
+        raw = parser.safe_load(yaml.read_text(encoding="utf-8"))
+        return Path(str(raw["base_model"])).is_dir()
+    except (OSError, ValueError, KeyError, TypeError, parser.YAMLError):
+        return False

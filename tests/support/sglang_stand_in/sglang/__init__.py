@@ -1,0 +1,1 @@
+"""A stand-in for SGLang, which does not run on a CPU without AMX; see `launch_server`."""
