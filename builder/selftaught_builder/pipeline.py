@@ -21,7 +21,7 @@ from selftaught_builder.plans import Asking, Known, Plan, failed_questions, para
 from selftaught_builder.policy import check_policy
 from selftaught_builder.provenance import known_honours, record_questions, record_round, require_run
 from selftaught_builder.room import Room
-from selftaught_builder.sampler import Context, Sampler, Tally, Task
+from selftaught_builder.sampler import Context, Sampler, Tally, Task, stored_form
 from selftaught_builder.scope import Scope
 from selftaught_builder.store import Store
 from selftaught_builder.verification import Verified, current_versions, find_verifiers, pending, verify
@@ -80,7 +80,11 @@ class Turn:
 
     def scope(self, room: Room) -> Scope:
         """Return the attempts that this round may draw on."""
-        return Scope(room.run, self.since, self.number if self.since is not None else None)
+        if self.since is None:
+            return Scope(room.run)
+        recipe, k = room.recipe, {"sampled": room.recipe.sample.k, "rationalized": room.recipe.rationalize.k}
+        asked = [(kind, stored_form(parameters_of(recipe, kind=kind)), samples) for kind, samples in k.items()]
+        return Scope(room.run, self.since, self.number, asked)
 
     def open(self, room: Room) -> AbstractAsyncContextManager[Endpoint]:
         """Return the endpoint that answers in this round, to be entered."""

@@ -303,7 +303,8 @@ class Train(Section):
 
     recipe: str = "full"
     """A shipped Axolotl template (full, lora, qlora, preference, stepwise), or the path of an Axolotl YAML of your own: of
-    that only `datasets`, the output and prepared paths, and base_model, seed and max_steps where it lacks them, are filled in."""
+    that only `datasets`, the output and prepared paths, and base_model, seed and max_steps where it lacks them, are
+    filled in."""
     base_model: str | None = None
     """The model that training starts from: a checkpoint's folder or a hub id; `endpoint.model` where absent."""
     init: Literal["base", "last"] = "base"

@@ -116,7 +116,7 @@ class Sampler:
         self._workers: list[asyncio.Task[None]] = []
         self._failed_in_a_row: set[str] = set()
         self._failure: SelftaughtError | None = None
-        self._parameters = orjson.dumps(context.parameters, option=orjson.OPT_SORT_KEYS).decode()
+        self._parameters = stored_form(context.parameters)
         self._journalled_prompts: set[str] = set()
 
     def interrupt(self) -> None:
@@ -256,6 +256,11 @@ class Sampler:
             f"{(reply.error_text or '')[:300]}\n"
             "  Everything that arrived is kept. Mend the endpoint, then run the same command again."
         )
+
+
+def stored_form(parameters: Mapping[str, Any]) -> str:
+    """Return sampling parameters as the column `parameters` holds them."""
+    return orjson.dumps(parameters, option=orjson.OPT_SORT_KEYS).decode()
 
 
 class _Committer(threading.Thread):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from selftaught_builder.errors import QuestionError
@@ -35,12 +35,15 @@ def test_shares_of_one_source_never_overlap_and_the_accounts_add_up(tmp_path_fac
     folder = tmp_path_factory.mktemp("source")
     write(folder / "train.jsonl", [f"What is {n} + 1?" for n in range(count)])
     try:
-        parts = divided(folder, validate={"share": validate, "limit": limit}, evaluate={"share": evaluate, "limit": limit})
-    except QuestionError as error:
-        assert "every question is held out" in str(error)
-        return
-    hashes = [{question.hash for question in part} for part in (parts.training.questions, parts.validate, parts.evaluate)]
-    assert not hashes[0] & hashes[1] and not hashes[0] & hashes[2] and not hashes[1] & hashes[2]
+        parts = divided(
+            folder, validate={"share": validate, "limit": limit}, evaluate={"share": evaluate, "limit": limit}
+        )
+    except QuestionError:
+        assume(False)  # every question is held out; a test below says what that gives
+    hashes = [
+        {question.hash for question in part} for part in (parts.training.questions, parts.validate, parts.evaluate)
+    ]
+    assert sum(map(len, hashes)) == len(set.union(*hashes))
     loaded = parts.training
     assert loaded.rows == len(loaded.questions) + len(loaded.rejected) + loaded.beyond_limit
     assert limit is None or max(len(parts.validate), len(parts.evaluate)) <= limit
@@ -84,7 +87,10 @@ def test_an_evaluated_or_held_out_attempt_is_never_exported_whatever_the_policy_
     scripted.loaded.questions.append(held)
     sneaked = scripted.attempt(len(scripted.questions) - 1)  # a sampled attempt at a held-out question
     scripted.verify()
-    with scripted.store.writer(), scripted.store.write() as connection:  # even where it stands among the run's questions
+    with (
+        scripted.store.writer(),
+        scripted.store.write() as connection,
+    ):  # even where it stands among the run's questions
         connection.execute("INSERT INTO run_questions VALUES (?, ?, 99)", [scripted.room.run, held.hash])
     rows_out = select_rows(scripted.store, scripted.room.recipe, Scope(scripted.room.run))
     assert rows_out["attempt"].to_list() == [sampled]

@@ -14,6 +14,8 @@ from selftaught_builder.cli.arguments import Json, Questions, RoomPath, Run, Sto
 if TYPE_CHECKING:
     import polars as pl
 
+    from selftaught_builder.store import Store
+
 
 recipes = typer.Typer(
     help="Show a recipe, or the schema of recipes.",
@@ -88,8 +90,22 @@ def questions(room: RoomPath, questions: Questions = None, json: Json = False) -
         )
 
 
-def status(room: RoomPath, store: StorePath = None, run: Run = None, json: Json = False) -> None:
-    """Show the funnel, tokens and cost. The funnel runs from source rows to exported rationales."""
+def status(
+    room: RoomPath,
+    lineage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="Walk back to the base model from an attempt's id, a version, or VERSION:ROW (from 0)."
+        ),
+    ] = None,
+    store: StorePath = None,
+    run: Run = None,
+    json: Json = False,
+) -> None:
+    """Show the funnel, tokens and cost. The funnel runs from source rows to exported rationales.
+
+    With --lineage: where a row came from: its attempt, prompt, model, weights, the training that made them, and so on.
+    """
     from dataclasses import asdict
 
     from selftaught_builder.cli.display import console, show_frame, show_funnel, show_json
@@ -100,6 +116,9 @@ def status(room: RoomPath, store: StorePath = None, run: Run = None, json: Json 
 
     opened = open_room(room, store=store, run=run)
     kept = opened.store()
+    if lineage:
+        _print_lineage(kept, lineage, json=json)
+        return
     funnel = count_funnel(kept, opened.recipe, Scope(opened.run))
     require_run(kept, opened.run)
     spending = kept.sql("SELECT * EXCLUDE (run) FROM spending WHERE run = ?", [opened.run])
@@ -191,6 +210,20 @@ def audit(
         console.print(plain(one.about), style="dim")
         if frame.height:
             show_frame(frame, limit=40 if name else 5)
+
+
+def _print_lineage(store: Store, of: str, *, json: bool) -> None:
+    from dataclasses import asdict
+
+    from selftaught_builder.cli.display import show_json
+    from selftaught_builder.cli.report_display import show_lineage
+    from selftaught_builder.lineage import lineage
+
+    steps = lineage(store, of)
+    if json:
+        show_json([asdict(step) for step in steps])
+    else:
+        show_lineage(steps)
 
 
 def _print_frame(frame: pl.DataFrame, *, json: bool, width: int) -> None:

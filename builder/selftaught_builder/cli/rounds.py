@@ -29,9 +29,8 @@ def show_ran(ran: Ran, loop: Loop, *, json: bool) -> None:
     show_report(report)
     if ran.stopped:
         console.print("\n[bold]stopped early[/]:", plain(ran.stopped))
-    if ran.best:
-        where = ran.checkpoint.folder if ran.checkpoint else "the base model"
-        console.print(f"\n[bold]best[/]: round {ran.best.round}, {where}", soft_wrap=True)
+    if ran.checkpoint:
+        console.print(str(ran.checkpoint.folder), soft_wrap=True, markup=False)
 
 
 def show_forecast(forecast: Forecast, *, json: bool) -> None:

@@ -72,11 +72,16 @@ class Loop:
         self.room, self.watcher = room, watcher or pipeline.Silent()
         self.rounds = rounds or room.recipe.rounds.count
         self.steps = steps_of(room.recipe, self.rounds)
+        self.serving: Serving = serve(room.recipe.endpoint, room.folder)
         pipeline.check(room)
         if room.recipe.train is not None:
             Trainer.find(room.folder)
             base_model_of(room)
-        self.serving: Serving = serve(room.recipe.endpoint, room.folder)
+            served = [step for step in self.steps if step.place > (1, STAGES.index("train"))]
+            if served and not self.serving.takes_checkpoints:
+                problem = f"`{room.recipe.endpoint.kind}` cannot serve the checkpoint that {served[0]} needs"
+                mend = "To serve checkpoints use local, sglang or external (docs/serving.md)."
+                raise InputError(problem, place="endpoint.kind", mend=mend)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -217,11 +222,15 @@ class Loop:
         """The checkpoint that a round trained; None is the base model."""
         if number == 0:
             return None
-        found = find_checkpoint(self.room, self.store, number=number)
+        found = self._checkpoint(number)
         if found is None:
             mend = f"Train it again: `selftaught run {self.room.folder} --from {number}/train`."
             raise InputError(f"round {number} left no checkpoint", place=self.room.folder / "trainings", mend=mend)
         return found.folder
+
+    def _checkpoint(self, number: int) -> Checkpoint | None:
+        made = self.details().get(Step(number, "train"))
+        return find_checkpoint(self.room, self.store, made["training"]) if made else None
 
     def _base_model(self, number: int) -> str:
         settings = self.room.recipe.train
@@ -240,7 +249,7 @@ class Loop:
         evaluations = recorded(self.store, self.room.run)
         ran.best = best(evaluations)
         number = ran.best.round if ran.best else self.rounds
-        ran.checkpoint = find_checkpoint(self.room, self.store, number=number) if number else None
+        ran.checkpoint = self._checkpoint(number) if number else None
 
     def _asked(self, asked: Asked) -> dict[str, Any]:
         if asked.interrupted:

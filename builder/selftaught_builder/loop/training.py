@@ -71,7 +71,7 @@ def train_round(
     anywhere = Order(Path("/", version), base_model, Path("/training"), steps)
     unplaced = render_yaml(settings, anywhere, room.folder, trainer.device)
     identity = hashlib.sha256(f"{base_weights}\n{unplaced}".encode()).hexdigest()[:32]
-    known = find_checkpoint(room, store, training=identity)
+    known = find_checkpoint(room, store, identity)
     if known:
         return known
     folder = room.folder / "trainings" / f"{room.run}-r{number}-{identity[:8]}"
@@ -140,16 +140,12 @@ def base_model_of(room: Room) -> str:
     return named
 
 
-def find_checkpoint(
-    room: Room, store: Store, *, training: str | None = None, number: int | None = None
-) -> Checkpoint | None:
-    """Return a finished training's checkpoint whose folder is still there: by id, or the newest of a round of this run."""
-    wanted, value = ("id = ?", [training]) if training else ("run = ? AND round = ?", [room.run, number])
+def find_checkpoint(room: Room, store: Store, training: str) -> Checkpoint | None:
+    """Return a finished training's checkpoint, None where it has none or its folder is gone."""
     with store.read() as connection:
         row = connection.execute(
-            f"SELECT round, model, weights, id, steps, losses FROM trainings WHERE {wanted} AND weights IS NOT NULL "
-            "ORDER BY finished_at DESC LIMIT 1",
-            value,
+            "SELECT round, model, weights, id, steps, losses FROM trainings WHERE id = ? AND weights IS NOT NULL",
+            [training],
         ).fetchone()
     if row is None or not (room.folder / row[1]).is_dir():
         return None

@@ -130,7 +130,10 @@ class Trainer:
         log = folder / LOG
         command = [*self._command("train", yaml), "--log", str(log), "--launcher", launcher, "--", *launcher_args]
         began, events, losses = time.monotonic(), [], []
-        with (folder / PROGRESS).open("a", encoding="utf-8") as kept, _started(command, _environment(self.python, yaml)) as process:
+        with (
+            (folder / PROGRESS).open("a", encoding="utf-8") as kept,
+            _started(command, _environment(self.python, yaml)) as process,
+        ):
             for event in _events(process):
                 kept.write(json.dumps(event) + "\n")
                 kept.flush()
@@ -214,7 +217,9 @@ def _environment(python: Path, yaml: Path) -> dict[str, str]:
     private = {"AXOLOTL_DO_NOT_TRACK": "1", "DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     path = os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)])  # Axolotl looks for torchrun there
     environment = {**offline, **quiet, **os.environ, **private, "PATH": path, "PYTHONUNBUFFERED": "1"}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # without bytecode, each start spends 14 s of CPU more on compiling
+    environment.pop(
+        "PYTHONDONTWRITEBYTECODE", None
+    )  # without bytecode, each start spends 14 s of CPU more on compiling
     return environment
 
 

@@ -7,6 +7,7 @@ absolute: `axolotl train FILE` runs by hand from anywhere, on every node of a sh
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ def _devices(arguments: Sequence[str]) -> int:
     """Return how many processes the launcher's arguments ask for, 1 where they do not say."""
     words = [word for argument in arguments for word in argument.split("=", 1)]
     said: dict[str, str] = {}
-    for name, value in zip(words, words[1:], strict=False):
+    for name, value in itertools.pairwise(words):
         said[name.lstrip("-").replace("-", "_")] = value
     count = 1
     for name in ("nnodes", "nproc_per_node", "num_processes"):
@@ -167,12 +168,15 @@ def _replace(text: str, key: str, block: str) -> str:
 
 
 def _with_data(text: str, order: Order) -> str:
-    path = yaml.safe_dump(str(order.data.absolute()), default_style='"', width=10_000, allow_unicode=True).strip()
+    path = _dump(str(order.data.absolute()), default_style='"').strip()
     return text.replace("- path: DATASET", f"- path: {path}", 1)
 
 
-def _dump(data: Any) -> str:
-    return yaml.safe_dump(data, sort_keys=False, width=10_000, allow_unicode=True)
+def _dump(data: Any, **options: Any) -> str:
+    """Return YAML in which unusual line breaks and other control characters are escaped, and letters are not."""
+    options |= {"sort_keys": False, "width": 10_000}
+    text = yaml.safe_dump(data, allow_unicode=True, **options)
+    return text if text.replace("\n", "").isprintable() else yaml.safe_dump(data, **options)
 
 
 # An Axolotl YAML of the user's own
