@@ -1,0 +1,203 @@
+"""The loop with every part real but the model's answers: Axolotl trains, and a scripted server stands in for the checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import DEVNULL, PIPE
+
+import psutil
+import pytest
+
+from selftaught_builder.keys import seed_of
+from selftaught_builder.loop.steps import STAGES
+from selftaught_builder.room import open_room
+from selftaught_builder.training import Trainer
+from support import servers
+from support.rooms import cli, start_cli, write_room
+
+HOOK = Path(servers.__file__).with_name("serve_hook.py")
+CONCURRENCY = 4
+STEPS = ["0/evaluate", *(f"{number}/{stage}" for number in (1, 2) for stage in STAGES)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.OpenAIServer]:
+    with servers.openai_server(tmp_path_factory.mktemp("loop-server")) as running:
+        yield running
+
+
+def loop_room(folder: Path, server: servers.OpenAIServer, base: Path, *, latency: float = 0.0) -> Path:
+    hook = [sys.executable, str(HOOK), server.root, str(latency)]
+    return write_room(
+        folder,
+        server.url,
+        questions=40,
+        endpoint={"kind": "external", "external": {"start": hook, "startup": 30}},
+        sample={"k": 2, "concurrency": CONCURRENCY},
+        evaluate={"k": 2},
+        train={
+            "base_model": str(base),
+            "steps": {"start": 2, "growth": 1},
+            "batch_size": 4,
+            "learning_rate": 1e-3,
+            "warmup_steps": 0,
+            "sequence_len": 256,
+        },
+        rounds={"count": 2, "patience": None, "fall": None},
+    )
+
+
+def with_held_out(folder: Path) -> Path:
+    import yaml
+
+    recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
+    recipe["questions"] |= {"validate": {"share": 0.2}, "evaluate": {"share": 0.2}}
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, trainer: Trainer, tiny: Path, server: servers.OpenAIServer
+) -> Path:
+    """A room after an unbroken run of two rounds."""
+    folder = with_held_out(loop_room(tmp_path_factory.mktemp("loop") / "room", server, tiny))
+    done = cli("run", folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+def rows(folder: Path, query: str) -> list[tuple]:
+    return open_room(folder).store().sql(query).rows()
+
+
+def test_every_step_is_recorded_with_what_took_its_time(finished: Path):
+    stages = rows(finished, "SELECT round, stage, detail FROM stages WHERE finished_at IS NOT NULL ORDER BY started_at")
+    assert [f"{number}/{stage}" for number, stage, _ in stages] == STEPS
+    for _, _, detail in stages:
+        seconds = json.loads(detail)["seconds"]
+        assert seconds["total"] >= sum(seconds.get(part, 0) for part in ("generation", "trainer", "server"))
+
+
+def test_each_round_trains_from_the_base_model_on_its_own_version(finished: Path, tiny: Path):
+    made = rows(
+        finished,
+        "SELECT round, version, base_model, steps, yaml, yaml_hash, folder, weights FROM trainings ORDER BY round",
+    )
+    versions = [name for (name,) in rows(finished, "SELECT version FROM dataset_versions ORDER BY number")]
+    assert [row[:4] for row in made] == [(1, versions[0], str(tiny), 2), (2, versions[1], str(tiny), 2)]
+    for *_, text, digest, folder, _ in made:
+        assert (finished / folder / "axolotl.yaml").read_text() == text
+        assert hashlib.sha256(text.encode()).hexdigest() == digest
+    assert made[0][-1] != made[1][-1]
+
+
+def test_a_round_is_sampled_from_the_model_that_the_round_before_trained(finished: Path):
+    trained = dict(rows(finished, "SELECT round, weights FROM trainings"))
+    asked = set(rows(finished, "SELECT round, weights FROM attempts WHERE kind IN ('sampled', 'rationalized')"))
+    assert asked == {(1, "unknown"), (2, trained[1])}
+    evaluated = set(rows(finished, "SELECT round, weights FROM attempts WHERE kind = 'evaluated'"))
+    assert evaluated == {(0, "unknown"), (1, trained[1]), (2, trained[2])}
+
+
+def test_a_version_holds_its_own_round_and_nothing_evaluated_or_held_out(finished: Path):
+    query = """SELECT r.version, a.round, a.kind, a.question IN (SELECT question FROM held_out_questions)
+        FROM dataset_rows r JOIN attempts a ON a.id = r.attempt"""
+    found = set(rows(finished, query))
+    assert {(int(version[1]), number) for version, number, *_ in found} == {(1, 1), (2, 2)}
+    assert {kind for _, _, kind, _ in found} <= {"sampled", "rationalized"}
+    assert not any(held_out for *_, held_out in found)
+
+
+def test_evaluations_stand_beside_the_base(finished: Path):
+    found = rows(finished, "SELECT round, held_out, questions, correct, low, accuracy, high, p_value FROM evaluations")
+    assert sorted(row[:2] for row in found) == [(n, held) for n in range(3) for held in ("evaluate", "validate")]
+    for number, _, questions, correct, low, accuracy, high, p_value in found:
+        assert accuracy == correct / questions
+        assert low <= accuracy <= high
+        assert (p_value is None) == (number == 0)
+
+
+def test_running_again_asks_nothing_and_trains_nothing(finished: Path, server: servers.OpenAIServer):
+    before = len(server.seeds()), rows(finished, "SELECT id, finished_at FROM trainings ORDER BY id")
+    done = cli("run", finished)
+    assert done.returncode == 0
+    assert (len(server.seeds()), rows(finished, "SELECT id, finished_at FROM trainings ORDER BY id")) == before
+
+
+def test_a_changed_recipe_leaves_finished_rounds_alone(finished: Path):
+    recipe = finished / "recipe.yaml"
+    text = recipe.read_text()
+    try:
+        recipe.write_text(text.replace("k: 2", "k: 3"))
+        todo = json.loads(cli("run", finished, "--rounds", "3", "--dry-run", "--json").stdout)
+    finally:
+        recipe.write_text(text)
+    assert [step["step"] for step in todo["steps"]] == ["2/evaluate", *(f"3/{stage}" for stage in STAGES)]
+
+
+def test_lineage_walks_from_a_row_to_the_base(finished: Path):
+    (version,) = rows(finished, "SELECT version FROM dataset_versions ORDER BY number DESC LIMIT 1")[0]
+    shown = cli("status", finished, "--lineage", f"{version}:0").stdout
+    for word in ("prompt", "training", "axolotl.yaml", "base model, not trained by us", "version v1-"):
+        assert word in shown
+
+
+@pytest.mark.timeout(900)
+def test_killed_in_each_stage_and_run_again_it_ends_with_the_same_versions(
+    tmp_path: Path, finished: Path, tiny: Path, server: servers.OpenAIServer
+):
+    folder = with_held_out(loop_room(tmp_path / "room", server, tiny, latency=0.05))
+    dice, kills, logged = random.Random(2203), 0, server.log.stat().st_size
+    for step in STEPS:
+        kills += _killed_in(folder, step, dice)
+    assert kills >= len(STEPS) - 4  # a stage of milliseconds may be over before the signal arrives
+    done = cli("run", folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for name in ("dataset_versions", "dataset_rows"):
+        columns = "* EXCLUDE (created_at, recipe_hash)" if name == "dataset_versions" else "*"
+        query = f"SELECT {columns} FROM {name} ORDER BY ALL"
+        assert rows(folder, query) == rows(finished, query)
+    assert _bytes_of(folder) == _bytes_of(finished)
+    assert [row for (row,) in rows(folder, "SELECT count(*) FROM trainings")] == [2]
+    keys = {seed_of(key) for (key,) in rows(folder, "SELECT DISTINCT key FROM attempts")}
+    asked = Counter(seed for seed in server.seeds(logged) if seed in keys)
+    assert asked.total() <= len(keys) + kills * CONCURRENCY
+    _assert_no_trainer_left(folder)
+
+
+def _killed_in(folder: Path, step: str, dice: random.Random) -> bool:
+    number, stage = step.split("/")
+    said = "evaluate the base model" if number == "0" else f"round {number}: {stage}"
+    with start_cli("run", folder, stdout=DEVNULL, stderr=PIPE) as run:
+        assert run.stderr is not None
+        for line in run.stderr:
+            if line.decode().strip() == said:
+                time.sleep(dice.uniform(2, 9) if stage == "train" else dice.uniform(0, 0.3))
+                break
+        alive = run.poll() is None
+        run.kill()
+    return alive
+
+
+def _bytes_of(folder: Path) -> dict[str, str]:
+    files = sorted(file for file in folder.glob("v*-*/**/*") if file.is_file())
+    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def _assert_no_trainer_left(folder: Path) -> None:
+    deadline = time.monotonic() + 30
+    while left := [
+        p.pid
+        for p in psutil.process_iter(["cmdline"])
+        if str(folder / "trainings") in " ".join(p.info["cmdline"] or [])
+    ]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.2)
