@@ -1,4 +1,4 @@
-"""Commands that build: init, sample, verify, rationalize, export, run."""
+"""Commands that build, stage by stage: init, sample, verify, rationalize, export."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    for command in (init, run, sample, verify, rationalize, export):
+    for command in (init, sample, verify, rationalize, export):
         app.command()(command)
 
 
@@ -37,51 +37,6 @@ def init(
     console.print(f"made {made}: edit recipe.yaml and examples.yaml, then `selftaught run {made}`", soft_wrap=True)
 
 
-def run(
-    room: RoomPath,
-    questions: Questions = None,
-    store: StorePath = None,
-    run: Run = None,
-    rounds: Annotated[
-        int | None, typer.Option("--rounds", metavar="N", min=1, help="Rounds; the recipe's number where absent.")
-    ] = None,
-    begin: Annotated[
-        str | None,
-        typer.Option("--from", metavar="[ROUND/]STAGE", help="Do this and all that follows again, such as 2/train."),
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="[ROUND/]STAGE", help="Stop after this, such as 1/export.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be done and about what it would cost; ask nothing.")
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Do it all, round by round. Running it again continues.
-
-    A round is: sample, verify, rationalize, verify, export; and where the recipe trains, train and evaluate.
-    """
-    from selftaught_builder.cli.display import Display
-    from selftaught_builder.cli.rounds import show_forecast, show_ran
-    from selftaught_builder.export.version import NothingKeptError
-    from selftaught_builder.loop.forecast import forecast
-    from selftaught_builder.loop.loop import Loop, StoppedByUserError
-
-    loop = Loop(_open(room, questions, store, run), rounds=rounds, watcher=Display())
-    if dry_run:
-        show_forecast(forecast(loop, begin, until), json=json)
-        return
-    try:
-        ran = loop.run(begin, until)
-    except StoppedByUserError as stopped:
-        _stop_if_interrupted(stopped.asked, loop.room)
-        raise
-    except NothingKeptError as error:
-        _show_nothing_kept(error, json=json)
-        raise
-    show_ran(ran, loop, json=json)
-
-
 def sample(
     room: RoomPath, questions: Questions = None, store: StorePath = None, run: Run = None, json: Json = False
 ) -> None:
@@ -89,7 +44,7 @@ def sample(
     from selftaught_builder import pipeline
     from selftaught_builder.cli.display import Display
 
-    opened = _open(room, questions, store, run)
+    opened = open_given(room, questions, store, run)
     _show_asked(pipeline.sample(opened, Display()), opened, json=json)
 
 
@@ -98,7 +53,7 @@ def verify(room: RoomPath, store: StorePath = None, json: Json = False) -> None:
     from selftaught_builder import pipeline
     from selftaught_builder.cli.display import Display
 
-    _show_verified(pipeline.verify_room(_open(room, None, store, None), Display()), json=json)
+    _show_verified(pipeline.verify_room(open_given(room, None, store, None), Display()), json=json)
 
 
 def rationalize(
@@ -108,16 +63,17 @@ def rationalize(
     from selftaught_builder import pipeline
     from selftaught_builder.cli.display import Display
 
-    opened = _open(room, questions, store, run)
+    opened = open_given(room, questions, store, run)
     _show_asked(pipeline.rationalize(opened, Display()), opened, json=json)
 
 
 def export(room: RoomPath, store: StorePath = None, run: Run = None, json: Json = False) -> None:
     """Write a dataset version. It holds what the policy keeps; the same store and recipe give the same version."""
-    _export(_open(room, None, store, run), json=json)
+    _export(open_given(room, None, store, run), json=json)
 
 
-def _open(room: Path, questions: str | None, store: Path | None, run: str | None) -> Room:
+def open_given(room: Path, questions: str | None, store: Path | None, run: str | None) -> Room:
+    """Open the room that the arguments name."""
     from selftaught_builder.room import open_room
 
     return open_room(room, questions=questions, store=store, run=run)
@@ -131,19 +87,21 @@ def _export(room: Room, *, json: bool) -> None:
     try:
         version = pipeline.export(room)
     except NothingKeptError as error:
-        _show_nothing_kept(error, json=json)
+        show_nothing_kept(error, json=json)
         raise
     show_version(version, json=json)
 
 
-def _show_nothing_kept(error: NothingKeptError, *, json: bool) -> None:
+def show_nothing_kept(error: NothingKeptError, *, json: bool) -> None:
+    """Show where an export that keeps nothing lost it all."""
     from selftaught_builder.cli.display import errors, show_funnel
 
     if not json:
         show_funnel(error.funnel, to=errors)
 
 
-def _stop_if_interrupted(asked: Asked, room: Room) -> None:
+def stop_if_interrupted(asked: Asked, room: Room) -> None:
+    """Say what is kept and exit with 130 where the user stopped the stage."""
     if asked.interrupted:
         from selftaught_builder.cli.display import errors
 
@@ -184,7 +142,7 @@ def _show_asked(asked: Asked, room: Room, *, json: bool) -> None:
             f"{tally.failed} failed, {tally.truncated} truncated, {tally.tokens_out:,} tokens"
             + (f", ${tally.cost:.4f}" if tally.cost is not None else "")
         )
-    _stop_if_interrupted(asked, room)
+    stop_if_interrupted(asked, room)
 
 
 def _show_verified(verified: Verified, *, json: bool) -> None:

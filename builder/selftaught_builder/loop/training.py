@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
-from selftaught_builder.errors import EndpointError, RecipeError, SelftaughtError
+from selftaught_builder.errors import EndpointError, InputError, RecipeError, SelftaughtError
 from selftaught_builder.keys import UNKNOWN_WEIGHTS
 from selftaught_builder.room import Room
 from selftaught_builder.store import Store
@@ -112,6 +113,32 @@ def train_round(
     _finish(store, identity, seconds=seconds, losses=json.dumps(losses), model=model, weights=weights)
     loss = losses[-1][1] if losses else None
     return Checkpoint(number, trained.model, weights, identity, seconds, steps, loss)
+
+
+def rendered(room: Room) -> str:
+    """Return the Axolotl YAML of the next training, over the newest dataset version, checked against Axolotl's own schema.
+
+    Raises:
+        InputError: the recipe does not train, no trainer is here, no version is made yet, or Axolotl refuses the YAML.
+    """
+    settings = room.recipe.train
+    if settings is None:
+        raise RecipeError("the recipe does not train", place="train", mend="Add a `train` section.")
+    newest = "SELECT version FROM dataset_versions WHERE recipe_name = ? ORDER BY number DESC LIMIT 1"
+    versions = room.store().sql(newest, [room.recipe.name])["version"].to_list() if room.store_path.exists() else []
+    if not versions:
+        mend = "`selftaught run --until 1/export` makes one."
+        raise InputError("there is no dataset version to train on yet", place=room.folder, mend=mend)
+    trainer = Trainer.find(room.folder)
+    order = Order(
+        room.folder / versions[0], base_model_of(room), room.folder / "trainings" / "by-hand", settings.steps.of(1)
+    )
+    text = render_yaml(settings, order, room.folder, trainer.device)
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch, "axolotl.yaml")
+        file.write_text(text, encoding="utf-8")
+        trainer.check(file)
+    return text
 
 
 def base_model_of(room: Room) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from selftaught_builder.evaluation.summary import Evaluation
 from selftaught_builder.report.collect import LoopReport
 
 
@@ -28,7 +29,14 @@ class Table:
 
 def tables(report: LoopReport) -> list[Table]:
     """Return the report's tables that have rows, without the columns in which nothing stands."""
-    made = (_accuracy(report), _samples(report), _kept(report), _trainings(report), _stages(report), _time(report))
+    made = (
+        _accuracy(report.evaluations),
+        _samples(report),
+        _kept(report),
+        _trainings(report),
+        _stages(report),
+        _time(report),
+    )
     return [_without_empty_columns(table) for table in made if table.rows]
 
 
@@ -47,7 +55,12 @@ def _without_empty_columns(table: Table) -> Table:
     return replace(table, columns=[table.columns[at] for at in filled], rows=rows)
 
 
-def _accuracy(report: LoopReport) -> Table:
+def accuracy_table(evaluations: Sequence[Evaluation]) -> Table:
+    """Return the table of what models got right, without the columns in which nothing stands."""
+    return _without_empty_columns(_accuracy(evaluations))
+
+
+def _accuracy(evaluations: Sequence[Evaluation]) -> Table:
     rows = [
         (
             one.held_out,
@@ -62,7 +75,7 @@ def _accuracy(report: LoopReport) -> Table:
             "" if one.rationale_tokens is None else f"{one.rationale_tokens:.0f}",
             _count(one.truncated),
         )
-        for one in report.evaluations
+        for one in evaluations
     ]
     columns = [
         "<set",

@@ -11,7 +11,8 @@ from selftaught_builder.errors import InputError
 _MENDS = {
     "diverged": "Lower train.learning_rate (or raise train.warmup_steps).",
     "memory": "Lower train.micro_batch_size or train.sequence_len, or take a smaller model or the recipe `lora`.",
-    "base_model": "train.base_model is a folder with config.json, a tokenizer and *.safetensors, or a hub id in reach.",
+    "base_model": "train.base_model is a folder with config.json, *.safetensors and a tokenizer that has a chat template, or a "
+    "hub id in reach.",
     "data": "Look at the dataset version; rows longer than train.sequence_len are dropped.",
 }
 

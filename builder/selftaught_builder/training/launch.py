@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -19,6 +20,7 @@ from typing import Any
 
 from selftaught_builder.training.environment import find_environment, trainer_files
 from selftaught_builder.training.errors import TrainingFailedError, explain, explain_death
+from selftaught_builder.training.render import MODEL, PREPARED
 
 LOG, PROGRESS = "log.txt", "progress.jsonl"
 _STOP_SECONDS = 15.0
@@ -116,9 +118,11 @@ class Trainer:
     ) -> Trained:
         """Check the YAML, train, and merge the adapter where there is one.
 
+        What an earlier, broken try left in `folder` is removed: Axolotl would read half-prepared data and old checkpoints.
+
         Args:
-            yaml: the Axolotl YAML; its output_dir and dataset_prepared_path must be fresh.
-            folder: where log.txt and progress.jsonl go.
+            yaml: the Axolotl YAML that `render_yaml` wrote for this folder.
+            folder: the training's own; log.txt, progress.jsonl, prepared/ and model/ go there.
             on_progress: called with each logged step.
             launcher: how Axolotl starts its processes: `python`, `accelerate` or `torchrun`.
             launcher_args: arguments for accelerate or torchrun.
@@ -128,11 +132,16 @@ class Trainer:
             TrainingFailedError: training diverged, ran out of memory, was killed, or left no model.
         """
         log = folder / LOG
+        log.unlink(missing_ok=True)
+        for left in (MODEL, PREPARED):
+            shutil.rmtree(folder / left, ignore_errors=True)
+        cache = {"HF_DATASETS_CACHE": str(folder.absolute() / PREPARED / "cache")}
+        environment = {**cache, **_environment(self.python, yaml)}
         command = [*self._command("train", yaml), "--log", str(log), "--launcher", launcher, "--", *launcher_args]
         began, events, losses = time.monotonic(), [], []
         with (
-            (folder / PROGRESS).open("a", encoding="utf-8") as kept,
-            _started(command, _environment(self.python, yaml)) as process,
+            (folder / PROGRESS).open("w", encoding="utf-8") as kept,
+            _started(command, environment) as process,
         ):
             for event in _events(process):
                 kept.write(json.dumps(event) + "\n")
@@ -156,8 +165,8 @@ class Trainer:
 
 
 def _progress(event: Mapping[str, Any]) -> Progress:
-    names = ("step", "steps", "loss", "learning_rate", "tokens_per_second")
-    return Progress(**{name: event.get(name) for name in names})
+    rate, speed = event.get("learning_rate"), event.get("tokens_per_second")
+    return Progress(event["step"], event["steps"], event["loss"], rate, speed)
 
 
 def _raise_failure(events: Sequence[Mapping[str, Any]], code: int, yaml: Path, log: Path) -> None:
