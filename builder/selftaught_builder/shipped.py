@@ -8,7 +8,9 @@ from pathlib import Path
 
 from selftaught_builder.errors import InputError
 
-_FILES = ("recipe.yaml", "examples.yaml")
+SHIPPED = ("commonsenseqa", "gsm8k", "sums", "svamp")
+_FILES = ("recipe.yaml", "examples.yaml", "questions.jsonl", "held-out.jsonl")
+_MODEL = "base"
 
 
 def shipped_rooms() -> Path:
@@ -25,9 +27,8 @@ def copy_room(like: str, name: str, folder: Path) -> Path:
         InputError: no such shipped room, a name that cannot be one, or a room that is there already.
     """
     shipped = shipped_rooms()
-    known = sorted(room.parent.name for room in shipped.glob("*/examples.yaml"))
-    if like not in known:
-        raise InputError(f"no shipped room `{like}`", place="--like", mend=f"There are: {', '.join(known)}.")
+    if like not in SHIPPED:
+        raise InputError(f"no shipped room `{like}`", place="--like", mend=f"There are: {', '.join(SHIPPED)}.")
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name):
         raise InputError(f"`{name}` cannot name a room", place="NAME", mend="Use lower-case letters, digits, - and _.")
     made = folder / name
@@ -37,6 +38,8 @@ def copy_room(like: str, name: str, folder: Path) -> Path:
     for file in _FILES:
         if (shipped / like / file).is_file():
             shutil.copyfile(shipped / like / file, made / file)
+    if (shipped / like / _MODEL).is_dir():
+        shutil.copytree(shipped / like / _MODEL, made / _MODEL)
     recipe = made / "recipe.yaml"
     text = recipe.read_text(encoding="utf-8")
     text = re.sub(r"\A#.*", f"# Begun from the room {like}.", text)

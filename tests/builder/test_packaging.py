@@ -51,7 +51,7 @@ def test_an_installed_package_makes_a_room(wheel: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("like", "name", "said"),
     [
-        ("gsm9k", "mine", "There are: commonsenseqa, gsm8k, svamp"),
+        ("gsm9k", "mine", "There are: commonsenseqa, gsm8k, sums, svamp"),
         ("svamp", "../up", "lower-case"),
         ("svamp", "", "name"),
     ],

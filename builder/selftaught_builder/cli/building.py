@@ -25,16 +25,16 @@ def register(app: typer.Typer) -> None:
 def init(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The new room's name.")],
     like: Annotated[
-        str, typer.Option(metavar="ROOM", help="Start from this shipped room: gsm8k, svamp or commonsenseqa.")
+        str, typer.Option(metavar="ROOM", help="Start from this shipped room: commonsenseqa, gsm8k, sums or svamp.")
     ] = "svamp",
     folder: Annotated[Path, typer.Option(metavar="FOLDER", help="Where rooms stand.")] = Path("datasets"),
 ) -> None:
-    """Make a new room. It holds a commented recipe and few-shot rationales to edit."""
+    """Make a new room. It holds a commented recipe, and what the recipe names, to edit."""
     from selftaught_builder.cli.display import console
     from selftaught_builder.shipped import copy_room
 
     made = copy_room(like, name, folder)
-    console.print(f"made {made}: edit recipe.yaml and examples.yaml, then `selftaught run {made}`", soft_wrap=True)
+    console.print(f"made {made}: edit its recipe.yaml, then `selftaught run {made}`", soft_wrap=True)
 
 
 def sample(

@@ -118,12 +118,16 @@ def show_pairs(rows: Iterable[Sequence[object]], *, title: str | None = None, to
 
 def show_funnel(funnel: Funnel, *, to: Console = console) -> None:
     """Print the funnel from source rows to exported rows."""
+    from selftaught_builder.questions.held_out import HELD_OUT
 
     def of(part: int, whole: int) -> str:
         return f"{part / whole:.0%}" if whole else ""
 
     rows: list[tuple[object, ...]] = [("source rows", funnel.source_rows)]
-    rows += [(f"  rejected: {reason}", count) for reason, count in funnel.rejected.items()]
+    for reason, count in funnel.rejected.items():
+        rows.append(
+            ("  held out", count, "never trained on") if reason == HELD_OUT else (f"  rejected: {reason}", count)
+        )
     if funnel.not_asked:
         rows.append(("  beyond the limit", funnel.not_asked))
     rows += [("questions", funnel.questions), ("attempts", funnel.attempts)]

@@ -56,11 +56,12 @@ def schema() -> None:
 def questions(room: RoomPath, questions: Questions = None, json: Json = False) -> None:
     """Check the question source. Reports what becomes a question and what is kept out, by row."""
     from selftaught_builder.cli.display import console, plain, show_json, show_pairs
-    from selftaught_builder.questions import load_questions
+    from selftaught_builder.questions.held_out import HELD_OUT
     from selftaught_builder.room import open_room
 
-    opened = open_room(room, questions=questions)
-    loaded = load_questions(opened.recipe.questions, opened.folder)
+    divided = open_room(room, questions=questions).divided
+    loaded = divided.training
+    held_out = {"validate": len(divided.validate), "evaluate": len(divided.evaluate)}
     kinds: dict[str, int] = {}
     for question in loaded.questions:
         kinds[question.kind] = kinds.get(question.kind, 0) + 1
@@ -69,15 +70,17 @@ def questions(room: RoomPath, questions: Questions = None, json: Json = False) -
             {"row": problem.row, "reason": problem.reason, "detail": problem.detail} for problem in loaded.rejected
         ]
         data = {"rows": loaded.rows, "questions": len(loaded.questions), "kinds": kinds}
-        show_json({**data, "beyond_limit": loaded.beyond_limit, "rejected": rejected})
+        show_json({**data, "held_out": held_out, "beyond_limit": loaded.beyond_limit, "rejected": rejected})
         return
     rows = [("source rows", loaded.rows), ("questions", len(loaded.questions))]
     rows += [(f"  {kind}", count) for kind, count in sorted(kinds.items())]
-    show_pairs([*rows, ("beyond the limit", loaded.beyond_limit), ("rejected", len(loaded.rejected))])
-    for problem in loaded.rejected[:20]:
+    rows += [(f"held out: {name}", count) for name, count in held_out.items() if count]
+    problems = [problem for problem in loaded.rejected if problem.reason != HELD_OUT]
+    show_pairs([*rows, ("beyond the limit", loaded.beyond_limit), ("rejected", len(problems))])
+    for problem in problems[:20]:
         console.print(f"  row {problem.row}: {problem.reason}:", plain(problem.detail, limit=120))
-    if len(loaded.rejected) > 20:
-        console.print(f"  … {len(loaded.rejected) - 20} more; --json lists all")
+    if len(problems) > 20:
+        console.print(f"  … {len(problems) - 20} more; --json lists all")
     if loaded.questions:
         first = loaded.questions[0]
         console.print(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 import time
@@ -17,11 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
+from selftaught_builder.endpoints.local.checkpoint import read_config
 from selftaught_builder.errors import EndpointError, InputError, RecipeError, SelftaughtError
 from selftaught_builder.keys import UNKNOWN_WEIGHTS
 from selftaught_builder.room import Room
 from selftaught_builder.store import Store
 from selftaught_builder.training import Order, Progress, Trainer, render_yaml
+
+_BASE = "train.base_model"
 
 
 @dataclass(frozen=True)
@@ -142,28 +146,25 @@ def rendered(room: Room) -> str:
 
 
 def base_model_of(room: Room) -> str:
-    """Return the model that training starts from: a folder's absolute path, or a name that the trainer looks up.
+    """Return the model that training starts from: a folder's absolute path, or a name that the trainer looks up on the hub.
 
     Raises:
-        RecipeError: it can only be served, not trained.
+        RecipeError: it is not there, or can only be served and not trained.
+        InputError: it is a folder that `local` could not serve once it is trained.
     """
     settings = room.recipe.train
     named = (settings.base_model if settings else None) or room.recipe.endpoint.model
-    if (room.folder / named).exists():
-        path = (room.folder / named).resolve()
-        if path.is_dir():
-            return str(path)
-        raise RecipeError(
-            f"`{named}` is a file, and training needs a checkpoint's folder",
-            place="train.base_model",
-            mend="Name a folder with config.json, tokenizer and *.safetensors, or a model on the hub.",
-        )
-    if room.recipe.endpoint.kind == "local" and "/" not in named:
-        raise RecipeError(
-            f"`{named}` can be served, not trained: it is no checkpoint's folder",
-            place="train.base_model",
-            mend="Name a folder with config.json, tokenizer and *.safetensors, or a model on the hub (OWNER/NAME).",
-        )
+    local = room.recipe.endpoint.kind == "local"
+    path = (room.folder / Path(named).expanduser()).resolve()
+    if path.is_dir():
+        if local:
+            read_config(path)
+        return str(path)
+    mend = "Name a folder with config.json, tokenizer and *.safetensors, or a model on the hub (OWNER/NAME)."
+    if path.exists():
+        raise RecipeError(f"`{named}` is a file, and training needs a checkpoint's folder", place=_BASE, mend=mend)
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+" if local else r"[\w.-]+(/[\w.-]+)?", named) or named.startswith("."):
+        raise RecipeError(f"`{named}` is no checkpoint's folder that training could start from", place=_BASE, mend=mend)
     return named
 
 

@@ -15,6 +15,9 @@ from selftaught_builder.questions.load import Loaded, Question, Rejected, load_q
 from selftaught_builder.questions.values import normalise
 from selftaught_builder.recipe import Questions
 
+HELD_OUT, LEAKS = "held_out", "leaks_into_held_out"
+"""Why a row of the source is no training question."""
+
 
 @dataclass(frozen=True)
 class Divided:
@@ -48,7 +51,7 @@ def divide_questions(settings: Questions, room: Path) -> Divided:
     validate = [question for question in loaded.questions if _place(question) < validate_share]
     evaluate = [question for question in loaded.questions if 0 <= _place(question) - validate_share < evaluate_share]
     held = {question.hash for question in (*validate, *evaluate)}
-    training, source = _without(loaded, lambda question: question.hash in held, "held_out"), loaded.source
+    training, source = _without(loaded, lambda question: question.hash in held, HELD_OUT), loaded.source
     if wanted and not wanted.share:
         changes = {name: getattr(wanted, name) for name in ("source", "split") if getattr(wanted, name) is not None}
         if "source" in changes:
@@ -58,7 +61,7 @@ def divide_questions(settings: Questions, room: Path) -> Divided:
         evaluate, source = apart.questions, apart.source
         asked = {_words(question) for question in evaluate}
         validate = [question for question in validate if _words(question) not in asked]
-        training = _without(training, lambda question: _words(question) in asked, "leaks_into_held_out")
+        training = _without(training, lambda question: _words(question) in asked, LEAKS)
     if not training.questions:
         mend = "Hold out less: `questions.validate.share`, `questions.evaluate`."
         raise QuestionError("every question is held out, none is left to train on", place=loaded.source, mend=mend)

@@ -13,7 +13,7 @@ _MENDS = {
     "memory": "Lower train.micro_batch_size or train.sequence_len, or take a smaller model or the recipe `lora`.",
     "base_model": "train.base_model is a folder with config.json, *.safetensors and a tokenizer that has a chat template, or a "
     "hub id in reach.",
-    "data": "Look at the dataset version; rows longer than train.sequence_len are dropped.",
+    "data": "Look at the dataset version. Rows longer than train.sequence_len are dropped: it may be too small.",
 }
 
 
@@ -35,7 +35,8 @@ def explain(event: Mapping[str, Any], yaml: Path, log: Path) -> TrainingError:
         return TrainingError(text, place=place, mend=event.get("mend") or "Axolotl's documentation lists its keys.")
     if kind == "base_model":
         return TrainingError(f"the base model cannot be loaded: {text}", place=yaml, mend=_MENDS[kind])
-    message = "training ran out of memory" if kind == "memory" else text
+    messages = {"memory": "training ran out of memory", "data": f"there is nothing to train on: {text}"}
+    message = messages.get(kind, text)
     return TrainingFailedError(message, place=log, mend=_MENDS.get(kind) or last_lines(log))
 
 

@@ -52,6 +52,8 @@ class Trained:
     Attributes:
         model: the checkpoint's folder, complete with its tokenizer; an adapter is merged into it.
         adapter: the adapter's own folder where one was trained.
+        rows: rows trained on, fewer than the version's where some were longer than sequence_len (with sample packing,
+            sequences); None where another launcher than `python` was used.
         losses: (step, loss) of each logged step.
         seconds: wall time, the start of the process included.
         version: Axolotl's version.
@@ -59,6 +61,7 @@ class Trained:
 
     model: Path
     adapter: Path | None
+    rows: int | None
     losses: Sequence[tuple[int, float]] = field(repr=False)
     seconds: float
     version: str
@@ -157,7 +160,8 @@ class Trainer:
         if done is None:
             raise explain_death(code, yaml, log)
         adapter = Path(done["adapter"]) if done["adapter"] else None
-        return Trained(Path(done["model"]), adapter, losses, time.monotonic() - began, self.version)
+        rows = next((event["rows"] for event in events if event["event"] == "start"), None)
+        return Trained(Path(done["model"]), adapter, rows, losses, time.monotonic() - began, self.version)
 
     def _command(self, command: str, yaml: Path) -> list[str]:
         launcher = trainer_files() / "launch.py"
