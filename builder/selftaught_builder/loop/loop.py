@@ -13,7 +13,7 @@ from typing import Any
 from selftaught_builder import pipeline
 from selftaught_builder.endpoints import Endpoint
 from selftaught_builder.endpoints.serving import Serving, serve
-from selftaught_builder.errors import InputError, SelftaughtError
+from selftaught_builder.errors import InputError, RecipeError, SelftaughtError
 from selftaught_builder.evaluation.asking import evaluate
 from selftaught_builder.evaluation.summary import Evaluation, best, recorded
 from selftaught_builder.export.version import Version
@@ -25,6 +25,8 @@ from selftaught_builder.room import Room
 from selftaught_builder.store import Store
 from selftaught_builder.store.lock import WriterLock
 from selftaught_builder.training import Progress, Trainer
+
+NOT_EXPORTED = ("preference", "stepwise")
 
 
 class StoppedByUserError(SelftaughtError):
@@ -77,6 +79,11 @@ class Loop:
         if room.recipe.train is not None:
             Trainer.find(room.folder)
             base_model_of(room)
+            if room.recipe.train.recipe in NOT_EXPORTED:
+                problem = f"no dataset version has the rows that `{room.recipe.train.recipe}` trains on"
+                raise RecipeError(
+                    problem, place="train.recipe", mend="Use full, lora or qlora, or an Axolotl YAML of your own."
+                )
             served = [step for step in self.steps if step.place > (1, STAGES.index("train"))]
             if served and not self.serving.takes_checkpoints:
                 problem = f"`{room.recipe.endpoint.kind}` cannot serve the checkpoint that {served[0]} needs"
