@@ -2,9 +2,9 @@
 
     python tests/benchmarks/study.py [--seeds 3] [--controls all|answer-only] [--questions 1000] [--keep FOLDER]
 
-Each variant goes round twice on the room `datasets/sums` with the same base model, questions, samples per question and training
-steps; what differs is the policy, or what it lacks. A seed draws the training questions and seeds Axolotl. The variants of a seed
-share a store, so that the base model is asked the same things once. Printed is Markdown for docs/measurements.md.
+Each variant goes round twice on the room `datasets/sums` with the same base model, questions, samples per question and
+training steps; what differs is the policy, or what it lacks. A seed draws the training questions and seeds Axolotl. The
+variants of a seed share a store, so that the base model is asked the same things once. Printed is Markdown for the docs.
 """
 
 from __future__ import annotations

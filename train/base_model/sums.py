@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 
 SEED = 20260
-QUESTIONS, HELD_OUT, TEXTS = 1500, 500, 100_000
+QUESTIONS, HELD_OUT, TEXTS = 1500, 500, 65_000
 OPERANDS = 3
 HINTED = 0.4
 """Share of the texts that stand beside a known answer."""
