@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from selftaught_builder.training import Trainer, TrainingError
 from support import servers
+from support.trainings import write_version
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,3 +41,27 @@ def other_server(tmp_path: Path) -> Iterator[servers.OpenAIServer]:
     """A second such server."""
     with servers.openai_server(tmp_path) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def trainer() -> Trainer:
+    """Axolotl in its own environment, or a skip."""
+    try:
+        return Trainer.find()
+    except TrainingError as error:
+        pytest.skip(f"needs the trainer's environment: {error}")
+
+
+@pytest.fixture(scope="session")
+def tiny(trainer: Trainer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Llama of 90,000 parameters with a tokenizer of bytes."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    command = [trainer.python, Path(servers.__file__).with_name("make_tiny.py"), folder]
+    subprocess.run(command, check=True, capture_output=True, timeout=250)
+    return folder
+
+
+@pytest.fixture
+def version(tmp_path: Path) -> Path:
+    """A dataset version of sums to train on."""
+    return write_version(tmp_path / "v1")

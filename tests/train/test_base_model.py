@@ -6,13 +6,16 @@ import importlib.util
 import json
 import random
 import sys
+import urllib.request
 from itertools import islice, pairwise
 from pathlib import Path
 from types import ModuleType
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from selftaught_builder.endpoints.local import LlamaServer, resolve_model
 from selftaught_builder.questions.values import normalise
 from selftaught_verifiers import Question, Rationale, get_verifier
 from selftaught_verifiers.equations import stated_equations
@@ -95,3 +98,18 @@ def test_no_question_stands_in_two_places() -> None:
 def test_the_base_model_is_small() -> None:
     assert sum(path.stat().st_size for path in (ROOM / "base").iterdir()) <= 3_000_000
     assert not list(ROOM.rglob("*.py"))
+
+
+def test_the_served_base_model_writes_what_transformers_wrote() -> None:
+    pytest.importorskip("xllamacpp", reason="needs the `local` extra")
+    pytest.importorskip("gguf", reason="needs the `local` extra")
+    with LlamaServer(resolve_model(str(ROOM / "base")), slots=1, context=128) as server:
+        assert {question: ask(server, question) for question in WRITTEN} == WRITTEN
+
+
+def ask(server: LlamaServer, question: str) -> str:
+    body = {"messages": [{"role": "user", "content": question}], "temperature": 0, "max_tokens": 48}
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{server.base_url}/chat/completions", json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=60) as reply:
+        return json.load(reply)["choices"][0]["message"]["content"]
