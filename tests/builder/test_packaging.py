@@ -48,6 +48,29 @@ def test_an_installed_package_makes_a_room(wheel: Path, tmp_path: Path) -> None:
     assert (made / "examples.yaml").is_file()
 
 
+def test_the_wheel_carries_what_the_loop_needs(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    room = {
+        "recipe.yaml",
+        "questions.jsonl",
+        "held-out.jsonl",
+        "base/config.json",
+        "base/model.safetensors",
+        "base/tokenizer.json",
+    }
+    assert {f"selftaught_builder/rooms/sums/{file}" for file in room} <= names
+    trainer = {"launch.py", "setup.sh", "requirements-cpu.txt", "requirements-gpu.txt", "recipes/lora.yaml"}
+    assert {f"selftaught_builder/trainer/{file}" for file in trainer} <= names
+    assert wheel.stat().st_size < 4_000_000
+
+
+def test_a_room_like_sums_has_its_model_and_its_questions(tmp_path: Path) -> None:
+    made = shipped.copy_room("sums", "mine", tmp_path)
+    recipe = load_recipe(made)
+    assert (made / recipe.endpoint.model / "model.safetensors").is_file()
+    assert (made / (recipe.questions.source or "")).is_file()
+
+
 @pytest.mark.parametrize(
     ("like", "name", "said"),
     [
