@@ -72,9 +72,10 @@ test-litellm:
 
 # Pin the newest versions that fit pyproject.toml, with their hashes and without addresses.
 lock:
-    uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra local --extra gym --group dev --output-file requirements/dev.txt pyproject.toml
+    uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra local --extra gym --extra report --group dev --output-file requirements/dev.txt pyproject.toml
     uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra litellm --group dev --output-file requirements/litellm.txt pyproject.toml
     uv pip compile --quiet --upgrade --no-deps --generate-hashes --no-header --no-annotate --output-file requirements/model.txt requirements/model.in
+    uv pip compile --quiet --upgrade --no-deps --generate-hashes --no-header --no-annotate --output-file requirements/sglang.txt requirements/sglang.in
 
 # Make .venv-train, the trainer's own environment with Axolotl: 3 to 6 GB, once (docs/training.md).
 setup-train:

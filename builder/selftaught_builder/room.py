@@ -74,7 +74,7 @@ def open_room(path: Path, *, questions: str | None = None, store: Path | None = 
     fsync = os.environ.get("SELFTAUGHT_FSYNC", "group")
     if fsync not in ("always", "group", "never"):
         raise RecipeError(f"`{fsync}` is no fsync policy", place="SELFTAUGHT_FSYNC", mend="Use always, group or never.")
-    folder = file.parent
+    folder = file.parent.absolute()  # the trainer and the servers work in folders of their own
     return Room(folder, recipe, store or folder / recipe.store, run or recipe.name, fsync)
 
 

@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
+from typing import Any
 
 import psutil
 import pytest
+import yaml
 
 from selftaught_builder.keys import seed_of
 from selftaught_builder.loop.steps import STAGES
@@ -55,10 +57,13 @@ def loop_room(folder: Path, server: servers.OpenAIServer, base: Path, *, latency
 
 
 def with_held_out(folder: Path) -> Path:
-    import yaml
+    return change(folder, questions={"validate": {"share": 0.2}, "evaluate": {"share": 0.2}})
 
+
+def change(folder: Path, **sections: dict[str, Any]) -> Path:
     recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
-    recipe["questions"] |= {"validate": {"share": 0.2}, "evaluate": {"share": 0.2}}
+    for name, keys in sections.items():
+        recipe[name] = {**recipe.get(name, {}), **keys}
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     return folder
 
@@ -148,6 +153,44 @@ def test_lineage_walks_from_a_row_to_the_base(finished: Path):
     shown = cli("status", finished, "--lineage", f"{version}:0").stdout
     for word in ("prompt", "training", "axolotl.yaml", "base model, not trained by us", "version v1-"):
         assert word in shown
+
+
+def test_lora_goes_on_from_the_last_checkpoint_with_all_rounds_so_far(
+    tmp_path: Path, tiny: Path, server: servers.OpenAIServer
+):
+    folder = with_held_out(loop_room(tmp_path / "room", server, tiny))
+    change(folder, train={"recipe": "lora", "init": "last"}, rounds={"data": "accumulate"})
+    done = cli("run", folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, second = rows(folder, "SELECT base_model, model, weights, base_weights FROM trainings ORDER BY round")
+    assert first[0] == str(tiny)
+    assert second[0] == first[1]
+    assert second[3] == first[2]
+    assert (folder / second[1] / "model.safetensors").is_file()
+    rounds = set(rows(folder, "SELECT r.version[:2], a.round FROM dataset_rows r JOIN attempts a ON a.id = r.attempt"))
+    assert rounds == {("v1", 1), ("v2", 1), ("v2", 2)}
+
+
+def test_a_loop_that_gets_no_better_stops_and_stays_stopped(finished: Path, server: servers.OpenAIServer):
+    text = (finished / "recipe.yaml").read_text()
+    with open_room(finished).store().write() as connection:
+        kept = connection.execute("SELECT round, accuracy FROM evaluations WHERE held_out = 'validate'").fetchall()
+        connection.execute("UPDATE evaluations SET accuracy = 0.9 - 0.01 * round WHERE held_out = 'validate'")
+    try:
+        change(finished, rounds={"count": 3, "patience": 2})
+        before = len(server.seeds())
+        for _ in range(2):
+            done = cli("run", finished)
+            assert done.returncode == 0
+            assert "no better accuracy on the validate set for 2 rounds" in " ".join(done.stdout.split())
+        assert len(server.seeds()) == before
+    finally:
+        (finished / "recipe.yaml").write_text(text)
+        with open_room(finished).store().write() as connection:
+            for number, accuracy in kept:
+                connection.execute(
+                    "UPDATE evaluations SET accuracy = ? WHERE held_out = 'validate' AND round = ?", [accuracy, number]
+                )
 
 
 @pytest.mark.timeout(900)

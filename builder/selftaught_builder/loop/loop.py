@@ -19,7 +19,7 @@ from selftaught_builder.evaluation.summary import Evaluation, best, recorded
 from selftaught_builder.export.version import Version
 from selftaught_builder.loop.steps import STAGES, Ledger, Step, parse_step, shaping_hash, steps_of
 from selftaught_builder.loop.stopping import reason_to_stop
-from selftaught_builder.loop.training import Checkpoint, base_model_of, find_checkpoint, train_round
+from selftaught_builder.loop.training import Checkpoint, base_model_of, find_checkpoint, serves_adapters, train_round
 from selftaught_builder.pipeline import Asked, Turn, Watcher
 from selftaught_builder.room import Room
 from selftaught_builder.store import Store
@@ -79,6 +79,9 @@ class Loop:
         if room.recipe.train is not None:
             Trainer.find(room.folder)
             base_model_of(room)
+            if room.recipe.train.init == "last" and serves_adapters(room):
+                mend = "Train from the base, or set endpoint.sglang.swap to restart or update_weights."
+                raise RecipeError("an adapter is no model to go on training from", place="train.init", mend=mend)
             if room.recipe.train.recipe in NOT_EXPORTED:
                 problem = f"no dataset version has the rows that `{room.recipe.train.recipe}` trains on"
                 raise RecipeError(

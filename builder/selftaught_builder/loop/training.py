@@ -23,7 +23,7 @@ from selftaught_builder.errors import EndpointError, InputError, RecipeError, Se
 from selftaught_builder.keys import UNKNOWN_WEIGHTS
 from selftaught_builder.room import Room
 from selftaught_builder.store import Store
-from selftaught_builder.training import Order, Progress, Trainer, render_yaml
+from selftaught_builder.training import Order, Progress, Trained, Trainer, render_yaml
 
 _BASE = "train.base_model"
 
@@ -34,7 +34,7 @@ class Checkpoint:
 
     Attributes:
         round: the round that trained it.
-        folder: the checkpoint, fit to be served and to be trained on.
+        folder: the checkpoint, fit to be served and to be trained on; an adapter where the endpoint takes adapters.
         weights: its fingerprint.
         training: the training's id.
         seconds: wall time of the trainer's process in this sitting; 0 where it was there already.
@@ -107,16 +107,17 @@ def train_round(
         trained = trainer.train(
             file, folder, on_progress, launcher=settings.launcher, launcher_args=settings.launcher_args
         )
-        weights = fingerprint_weights(trained.model)
+        served = _to_serve(room, trained)
+        weights = fingerprint_weights(served)
     except SelftaughtError as error:
         _finish(store, identity, seconds=time.monotonic() - started, error=str(error))
         raise
     seconds = time.monotonic() - started
     losses = [[step, loss] for step, loss in trained.losses]
-    model = str(trained.model.relative_to(room.folder))
+    model = str(served.relative_to(room.folder))
     _finish(store, identity, seconds=seconds, losses=json.dumps(losses), model=model, weights=weights)
     loss = losses[-1][1] if losses else None
-    return Checkpoint(number, trained.model, weights, identity, seconds, steps, loss)
+    return Checkpoint(number, served, weights, identity, seconds, steps, loss)
 
 
 def rendered(room: Room) -> str:
@@ -179,6 +180,21 @@ def find_checkpoint(room: Room, store: Store, training: str) -> Checkpoint | Non
         return None
     losses = json.loads(row[5])
     return Checkpoint(row[0], room.folder / row[1], row[2], row[3], 0.0, row[4], losses[-1][1] if losses else None)
+
+
+def serves_adapters(room: Room) -> bool:
+    """Return whether the endpoint takes each round's weights as an adapter on the base model."""
+    endpoint = room.recipe.endpoint
+    return endpoint.kind == "sglang" and endpoint.sglang.swap == "adapter"
+
+
+def _to_serve(room: Room, trained: Trained) -> Path:
+    if not serves_adapters(room):
+        return trained.model
+    if trained.adapter is None:
+        mend = "Train with `lora` or `qlora`, or set endpoint.sglang.swap to restart or update_weights."
+        raise RecipeError("the training left no adapter to serve", place="endpoint.sglang.swap", mend=mend)
+    return trained.adapter
 
 
 def _fingerprint(model: str) -> str:
