@@ -19,6 +19,7 @@ setup:
 demo: setup setup-train
     .venv/bin/selftaught run datasets/sums
     .venv/bin/selftaught report datasets/sums --html datasets/sums/report.html --png datasets/sums/report.png > /dev/null
+    .venv/bin/selftaught sql datasets/sums "SELECT round, kind, count(*) AS right_answers, count(*) FILTER (equations = 'fail') AS false_equation, count(*) FILTER (hint_leak = 'fail') AS hint_shows FROM audited WHERE answer = 'pass' GROUP BY ALL ORDER BY round, kind DESC"
     .venv/bin/selftaught audit datasets/sums false_equation
 
 # The demo's loop beside three controls: no filter, the answer alone, no rationalization. `just demo-study --seeds 3`: an hour.
@@ -90,7 +91,7 @@ lock-train:
     cuda=$(grep -oE '^(nvidia|cuda)-[a-z0-9-]+' train/requirements-gpu.txt | grep -v nvidia-ml-py)
     lock --output-file train/requirements-cpu.txt --no-emit-package torch $(printf -- '--no-emit-package %s ' $cuda)
 
-# Build datasets/sums anew: questions, and the tiny base model that Axolotl pretrains (train/base_model): about 10 minutes.
+# Build datasets/sums anew: questions, and the tiny base model that Axolotl pretrains (train/base_model): about 8 minutes.
 base-model: setup-train
     train/base_model/build.sh
 

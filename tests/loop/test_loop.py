@@ -155,6 +155,27 @@ def test_lineage_walks_from_a_row_to_the_base(finished: Path):
         assert word in shown
 
 
+def test_the_yaml_of_the_next_training_can_be_seen_before(finished: Path):
+    done = cli("train", finished, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    (version,) = rows(finished, "SELECT version FROM dataset_versions ORDER BY number DESC LIMIT 1")[0]
+    said = yaml.safe_load(done.stdout)
+    assert said["datasets"][0]["path"] == str(finished / version)
+    assert (said["max_steps"], said["seed"]) == (2, 1)
+
+
+def test_a_models_evaluation_by_hand_agrees_with_the_loops(finished: Path, server: servers.OpenAIServer):
+    ((model, weights),) = rows(finished, "SELECT model, weights FROM trainings WHERE round = 2")
+    before = len(server.seeds())
+    done = cli("evaluate", finished, "--model", finished / model, "--json")
+    assert done.returncode == 0, done.stderr
+    found = {(one["held_out"], one["correct"], one["weights"]) for one in json.loads(done.stdout)}
+    query = "SELECT held_out, correct, weights FROM evaluations WHERE round = 2 AND run = 'sums'"
+    assert found == set(rows(finished, query))
+    assert {one[2] for one in found} == {weights}
+    assert len(server.seeds()) == before  # the same weights under the same prompt were asked already
+
+
 def test_lora_goes_on_from_the_last_checkpoint_with_all_rounds_so_far(
     tmp_path: Path, tiny: Path, server: servers.OpenAIServer
 ):
