@@ -23,6 +23,15 @@ from selftaught_verifiers.equations import stated_equations
 ROOT = Path(__file__).parents[2]
 ROOM = ROOT / "datasets" / "sums"
 SEEDS = st.integers(0, 2**32)
+WRITTEN = {
+    "78+3-5-6": "78+3=71\n71-5=76\n76-6=70\nThe answer is 70.",
+    "78+3-5-6 (70)": "78+3=71\n71-5=76\n76-6=70\nThe answer is 70.",
+    "89-1-1+7 (94)": "89-1=88\n88-1=87\n87+7=94\nThe answer is 94.",
+    "33-8-7-1": "33-8=35\n35-7=38\n38-1=37\nThe answer is 37.",
+    "69-4+7-2": "69-4=65\n65+7=62\n62-2=60\nThe answer is 60.",
+    "83+4-9+4 (82)": "83+4=87\n87-9=88\n88+4=82\nThe answer is 82.",
+}
+"""What transformers 5.16 wrote with the committed checkpoint, greedily and in float32."""
 
 
 def load(path: Path) -> ModuleType:
@@ -100,10 +109,10 @@ def test_the_base_model_is_small() -> None:
     assert not list(ROOM.rglob("*.py"))
 
 
-def test_the_served_base_model_writes_what_transformers_wrote() -> None:
+def test_the_served_base_model_writes_what_transformers_wrote(tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp", reason="needs the `local` extra")
     pytest.importorskip("gguf", reason="needs the `local` extra")
-    with LlamaServer(resolve_model(str(ROOM / "base")), slots=1, context=128) as server:
+    with LlamaServer(resolve_model(str(ROOM / "base"), tmp_path), slots=1, context=128) as server:
         assert {question: ask(server, question) for question in WRITTEN} == WRITTEN
 
 

@@ -13,3 +13,4 @@ export OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=0 # idle threads that spin make a 
 "$trainer/python" "$here/base.py" init "$work/init"
 (cd "$work" && "$trainer/axolotl" train "$here/pretrain.yaml" --launcher python)
 "$trainer/python" "$here/base.py" finish "$work/trained" "$room/base"
+chmod 644 "$room"/base/* # transformers leaves the weights to their owner alone
