@@ -7,6 +7,8 @@ The weights are those of the GGUF, four bits each, written out as 32-bit floats.
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -32,8 +34,23 @@ def main(file: Path, folder: Path) -> None:
     model.config._name_or_path = ""
     model.generation_config.eos_token_id = [END, END_OF_TEXT]
     model.generation_config.pad_token_id = END
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    half = folder.with_name(f"{folder.name}.half")  # a folder that is there counts as whole
+    shutil.rmtree(half, ignore_errors=True)
+    model.save_pretrained(half)
+    tokenizer.save_pretrained(half)
+    _mend_tokenizer(half / "tokenizer.json")
+    half.rename(folder)
+
+
+def _mend_tokenizer(file: Path) -> None:
+    """Put back how SmolLM2 splits text: transformers reads vocabulary and merges out of the GGUF, and guesses the rest."""
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    digits = {"type": "Digits", "individual_digits": True}
+    data = json.loads(file.read_text(encoding="utf-8"))
+    data["model"] |= {"byte_fallback": False, "fuse_unk": False}
+    data |= {"normalizer": None, "post_processor": None, "decoder": byte_level}
+    data["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [digits, byte_level]}
+    file.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
 
 
 if __name__ == "__main__":

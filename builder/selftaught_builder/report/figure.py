@@ -145,7 +145,7 @@ def _draw_completions(report: LoopReport, axes: Axes) -> None:
     parts = (
         ("kept, sampled", _BLUE, "white", [one.kept - one.rationalized for one in rounds]),
         ("kept, rationalized", _ORANGE, _INK, [one.rationalized for one in rounds]),
-        ("right answer, dropped", _GREY, _INK, [one.correct - one.kept for one in rounds]),
+        ("right answer, dropped or twice", _GREY, _INK, [one.correct - one.kept for one in rounds]),
         ("wrong answer", _PALE, _INK, [one.completions - one.correct for one in rounds]),
     )
     tallest = max((one.completions for one in rounds), default=0)
