@@ -26,7 +26,7 @@ demo: setup setup-train
 demo-study *args: setup setup-train
     {{python}} tests/benchmarks/study.py {{args}}
 
-# A longer loop: SmolLM2-135M on real word problems, with LoRA, on this machine's CPU (half an hour).
+# A longer loop: SmolLM2-135M on real word problems, with LoRA, on this machine's CPU (ten to twenty minutes).
 demo-smollm2: setup setup-train
     #!/usr/bin/env bash
     set -euo pipefail

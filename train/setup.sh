@@ -10,7 +10,8 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 venv="${1:-.venv-train}"
 python="$venv/bin/python"
 torch="$(sed -n 's/^torch==\([0-9.]*\).*/\1/p' "$here/requirements.in")"
-export UV_FIND_LINKS="${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}}"
+links="${PIP_FIND_LINKS:-}"
+export UV_FIND_LINKS="${UV_FIND_LINKS:-${links// /,}}" # pip's are separated by spaces, uv's by commas
 
 install() { uv pip install --quiet --python "$python" --no-deps "$@"; }
 say() { echo "$@" >&2; }
@@ -21,7 +22,7 @@ if [ ! -x "$python" ]; then
 fi
 
 installed="$("$python" -c 'import importlib.metadata as m; print(m.version("torch"))' 2> /dev/null || true)"
-if [ -z "$installed" ] && ! nvidia-smi -L > /dev/null 2>&1; then
+if [ "${installed%%+*}" != "$torch" ] && ! nvidia-smi -L > /dev/null 2>&1; then
     if install "torch==$torch+cpu" 2> /dev/null || install --torch-backend cpu "torch==$torch" 2> /dev/null; then
         installed="$torch+cpu"
     else

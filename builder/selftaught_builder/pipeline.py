@@ -18,11 +18,11 @@ from selftaught_builder.endpoints.probe import probe
 from selftaught_builder.export.version import Version, export_version
 from selftaught_builder.keys import weights_identity
 from selftaught_builder.plans import Asking, Known, Plan, failed_questions, parameters_of
-from selftaught_builder.policy import check_policy
+from selftaught_builder.policy import check_policy, policy_of
 from selftaught_builder.provenance import known_honours, record_questions, record_round, require_run
 from selftaught_builder.room import Room
 from selftaught_builder.sampler import Context, Sampler, Tally, Task, stored_form
-from selftaught_builder.scope import Scope
+from selftaught_builder.scope import OfRounds, Scope
 from selftaught_builder.store import Store
 from selftaught_builder.verification import Verified, current_versions, find_verifiers, pending, verify
 
@@ -84,7 +84,10 @@ class Turn:
             return Scope(room.run)
         recipe, k = room.recipe, {"sampled": room.recipe.sample.k, "rationalized": room.recipe.rationalize.k}
         asked = [(kind, stored_form(parameters_of(recipe, kind=kind)), samples) for kind, samples in k.items()]
-        return Scope(room.run, self.since, self.number, asked)
+        questions = room.questions.questions
+        prompts = [room.prompter.ask(question, hint=hint).hash for question in questions for hint in (False, True)]
+        kept = policy_of(recipe, current_versions(recipe.verify))
+        return Scope(room.run, OfRounds(self.since, self.number, asked, prompts, kept))
 
     def open(self, room: Room) -> AbstractAsyncContextManager[Endpoint]:
         """Return the endpoint that answers in this round, to be entered."""
@@ -212,15 +215,21 @@ def ask(room: Room, parts: Sequence[Part], watcher: Watcher, turn: Turn) -> Aske
         todo = [(part, askings) for part in parts if part.k and (askings := part.askings(store))]
         if not todo:
             return Asked(Tally(), 0, 0)
-        return asyncio.run(_ask_endpoint(room, store, todo, watcher, turn))
+        answering = turn.open(room)  # before there is an event loop: a server's start can then be interrupted
+        return asyncio.run(_ask_endpoint(room, store, todo, watcher, turn, answering))
 
 
 async def _ask_endpoint(
-    room: Room, store: Store, todo: Sequence[tuple[Part, list[Asking]]], watcher: Watcher, turn: Turn
+    room: Room,
+    store: Store,
+    todo: Sequence[tuple[Part, list[Asking]]],
+    watcher: Watcher,
+    turn: Turn,
+    answering: AbstractAsyncContextManager[Endpoint],
 ) -> Asked:
     recipe = room.recipe
     done = Asked(Tally(), 0, 0)
-    async with turn.open(room) as endpoint:
+    async with answering as endpoint:
         identity = await _identify(endpoint, store)
         if identity.weights == "unknown":
             watcher.note(f"weights of {identity.model}: unknown; run `{room.run}` and the round stand in for them")

@@ -126,10 +126,11 @@ def known_honours(store: Store, identity: Identity) -> dict[str, bool | None] | 
 
 
 def record_round(store: Store, run: str, round_number: int, recipe: Recipe, identity: Identity) -> None:
-    """Store under which recipe, endpoint and weights a round works, once."""
+    """Store under which recipe, endpoint and weights a round works; of several, the last to begin are the round's."""
     with store.write() as connection:
         connection.execute(
-            "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, now()) ON CONFLICT DO NOTHING",
+            "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, now()) "
+            "ON CONFLICT DO UPDATE SET started_at = excluded.started_at",
             [
                 run,
                 round_number,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from selftaught_builder.errors import RecipeError
+from selftaught_builder.errors import InputError, RecipeError
 from selftaught_builder.prompts import Prompter
 from selftaught_builder.questions import Divided, Loaded, divide_questions
 from selftaught_builder.questions.sources import override_source
@@ -65,7 +65,10 @@ def open_room(path: Path, *, questions: str | None = None, store: Path | None = 
 
     Raises:
         RecipeError: no recipe there, or a wrong one.
+        InputError: the run's name is no text.
     """
+    if run and run != run.encode(errors="replace").decode():
+        raise InputError("not UTF-8", place="--run", mend="Name the run in UTF-8.")
     file = find_recipe(path)
     recipe = load_recipe(file)
     if questions:

@@ -85,7 +85,7 @@ def test_ctrl_c_drains_and_running_again_completes(openai_server: OpenAIServer, 
         run.send_signal(signal.SIGINT)
         _, told = run.communicate(timeout=60)
     assert run.returncode == 130
-    assert b"run the same command again" in b" ".join(told.split())
+    assert b"Run the same command again" in b" ".join(told.split())
     assert b"Traceback" not in told
     requests = openai_server.stats()["requests"] - PROBE
     rows = attempts(room)

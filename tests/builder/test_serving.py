@@ -26,11 +26,12 @@ from selftaught_builder import pipeline
 from selftaught_builder.endpoints import Identity, Reply, Request, Serving, open_endpoint, serve
 from selftaught_builder.endpoints.checkpoint import find_wanted
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
-from selftaught_builder.endpoints.ports import free_port
+from selftaught_builder.endpoints.ports import check_port, free_port
 from selftaught_builder.endpoints.sglang import options
 from selftaught_builder.endpoints.sglang.serving import SGLangServing
 from selftaught_builder.endpoints.supervised import Supervised
 from selftaught_builder.errors import EndpointError, RecipeError, SelftaughtError
+from selftaught_builder.logs import last_lines
 from selftaught_builder.recipe import EndpointSettings
 from selftaught_builder.room import open_room
 from support import sglang
@@ -287,6 +288,14 @@ def test_what_cannot_be_started_is_said_beforehand(room: Path, monkeypatch: pyte
         serving.load()
 
 
+@pytest.mark.parametrize("dash", ["--", ""])
+def test_port_and_host_are_taken_from_the_arguments_with_dashes_and_without(room: Path, dash: str) -> None:
+    port = free_port("localhost")
+    with serve(sglang_settings(args={f"{dash}port": port, f"{dash}host": "localhost"}), room) as serving:
+        serving.load()
+        assert serving._routes.control.base_url == f"http://localhost:{port}/v1"
+
+
 @pytest.mark.parametrize("name", ["api_key", "--api-key", "model-path", "weight_version"])
 def test_some_arguments_are_not_for_a_recipe(name: str) -> None:
     with pytest.raises(ValueError, match=name):
@@ -331,6 +340,7 @@ PARENT = """
 import asyncio, sys, time
 from pathlib import Path
 from selftaught_builder.endpoints import serve
+from selftaught_builder.logs import last_lines
 from selftaught_builder.recipe import EndpointSettings
 serving = serve(EndpointSettings.model_validate_json(sys.argv[1]), Path(sys.argv[2]))
 serving.load()
@@ -423,6 +433,18 @@ def test_a_command_that_brings_nothing_up(room: Path, script: str, startup: floa
         serving.load()
 
 
+def test_what_a_command_prints_is_for_its_owner_and_the_key_for_nobody(
+    room: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLUSTER_KEY", "sk-quite-secret")
+    settings = external(room, '#!/bin/sh\necho "server_args: api_key=$CLUSTER_KEY"\nexit 3\n')
+    settings = settings.model_copy(update={"api_key_env": "CLUSTER_KEY"})
+    with serve(settings, room) as serving, pytest.raises(EndpointError, match=r"api_key=\[key\]") as told:
+        serving.load()
+    assert "sk-quite-secret" not in str(told.value)
+    assert (room / ".selftaught" / "external.log").stat().st_mode & 0o077 == 0
+
+
 def test_a_server_of_the_last_round_is_not_taken_for_this_rounds(room: Path) -> None:
     settings = external(room, "#!/bin/sh\n", startup=1)
     port = settings.base_url.split(":")[-1].removesuffix("/v1")
@@ -461,6 +483,36 @@ def test_a_command_ends_with_its_group(
     command.end()
     command.end()
     wait_until(lambda: gone(pid))
+
+
+def test_a_stop_command_that_hangs_is_ended_with_what_it_waits_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("selftaught_builder.endpoints.supervised.STOP_SECONDS", 0.5)
+    stop = ["sh", "-c", "sleep 60 & echo $! > pid; wait"]
+    Supervised(["true"], folder=tmp_path, environment={}, log=tmp_path / "log", stop=stop).end()
+    pid = int((tmp_path / "pid").read_text())
+    wait_until(lambda: gone(pid))
+    assert "the stop command" in (tmp_path / "log").read_text()
+
+
+def test_the_end_of_a_huge_log_is_shown_without_reading_it_all(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as file:
+        file.truncate(2**40)  # a sparse file of a terabyte
+        file.seek(0, 2)
+        file.write(b"\n\xff and\r50%\rthe end\n" + b"x" * 10_000)
+    assert last_lines(tmp_path / "log", 3) == ["50%", "the end", "x" * 300]
+    assert last_lines(tmp_path) == last_lines(tmp_path / "none") == []
+
+
+def test_ports_of_both_kinds_of_addresses() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(EndpointError, match="is not free"):
+        check_port("127.0.0.1", taken.getsockname()[1])
+    try:
+        port = free_port("::1")
+    except EndpointError:
+        pytest.skip("no IPv6 here")
+    check_port("::1", port)
 
 
 def test_a_command_whose_supervisor_is_killed_ends_all_the_same(tmp_path: Path) -> None:

@@ -69,8 +69,12 @@ def test_what_an_evaluate_source_shares_with_training_is_taken_out_of_training(t
 def test_everything_held_out_is_an_error(tmp_path: Path):
     write(tmp_path / "train.jsonl", ["What is 1 + 1?"])
     write(tmp_path / "test.jsonl", ["What is 1 + 1?"])
-    with pytest.raises(QuestionError, match="every question is held out"):
+    with pytest.raises(
+        QuestionError, match=r"every question is held out.*\n.*evaluate` reads the questions to train on"
+    ):
         divided(tmp_path, evaluate={"source": "test.jsonl"})
+    with pytest.raises(QuestionError, match="reads the questions to train on"):
+        divided(tmp_path, evaluate={"split": "test"})  # a file has no splits
 
 
 def test_an_evaluated_or_held_out_attempt_is_never_exported_whatever_the_policy_says(tmp_path: Path):

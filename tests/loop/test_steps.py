@@ -67,6 +67,7 @@ def test_a_fall_stops_at_once_and_null_never_does():
     assert "fell from 60.0% (round 1) to 45.0%" in (reason_to_stop(falling, Rounds(patience=None, fall=0.1)) or "")
     assert reason_to_stop(falling, Rounds(patience=None, fall=None)) is None
     assert reason_to_stop({}, Rounds()) is None
+    assert "fell" in (reason_to_stop({0: 0.6, 1: 0.5}, Rounds(patience=None, fall=0.1)) or "")  # floats: 0.0999…
 
 
 def test_more_rounds_or_patience_change_no_finished_step_and_all_else_does():

@@ -1,4 +1,4 @@
-"""Judge Axolotl YAMLs and command lines with the launcher and Axolotl itself; run by the trainer's interpreter.
+"""Judge Axolotl YAMLs and command lines with the launcher's check and Axolotl itself; run by the trainer's interpreter.
 
 Reads JSON from standard input: [{"yaml": text, "capabilities": {...} or null, "command": [...] or null}, ...].
 Writes for each what is wrong with the YAML, or what Axolotl would start for the command, or null.
@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "train"))
-import launch
+import check_yaml
 
 
 class StartedError(Exception):
@@ -36,8 +36,8 @@ def judge(case):
         file.write(case["yaml"])
         file.flush()
         try:
-            launch.check(launch._read(file.name), case.get("capabilities"))
-        except launch.LaunchError as failure:
+            check_yaml.check(check_yaml.read(file.name), case.get("capabilities"))
+        except check_yaml.LaunchError as failure:
             return failure.event
     return None
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import re
 import subprocess
 import sys
 import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
 
@@ -20,14 +21,10 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def launch() -> ModuleType:
+def launch(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The launcher as a module: what it needs of Axolotl it imports where it uses it."""
-    spec = importlib.util.spec_from_file_location("launch", trainer_files() / "launch.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    monkeypatch.syspath_prepend(trainer_files())
+    return importlib.import_module("launch")
 
 
 def make_environment(folder: Path) -> Path:
@@ -93,7 +90,7 @@ def test_an_installed_package_brings_the_trainer_along(tmp_path: Path) -> None:
     found = subprocess.run(asked, check=True, capture_output=True, text=True, cwd=tmp_path).stdout.split()
     recipes = [f"recipes/{name}.yaml" for name in ("full", "lora", "preference", "qlora", "stepwise")]
     locks = ["requirements-cpu.txt", "requirements-gpu.txt", "requirements.in", "setup.sh"]
-    assert found == ["launch.py", *recipes, *locks]
+    assert found == ["check_yaml.py", "launch.py", *recipes, *locks]
 
 
 def test_the_locks_hold_hashes_and_no_address_and_the_cpus_no_cuda() -> None:
@@ -106,6 +103,45 @@ def test_the_locks_hold_hashes_and_no_address_and_the_cpus_no_cuda() -> None:
         assert ("torch==" in packages, "nvidia-cublas==" in packages) == ((name == "gpu"),) * 2
 
 
+UV = """#!/bin/sh
+echo "$UV_FIND_LINKS|$*" >> "$(dirname "$0")/calls"
+case "$*" in *+cpu*) exit "$CPU_BUILD_IS_MISSING" ;; *torch-backend*) exit 1 ;; esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("installed", "gpu", "missing", "calls"),
+    [
+        ("", False, 0, ["a,b|*torch==X+cpu", "a,b|*requirements-cpu.txt"]),
+        ("", False, 1, ["a,b|*torch==X+cpu", "a,b|*--torch-backend cpu torch==X", "|*requirements-gpu.txt"]),
+        ("", True, 0, ["|*requirements-gpu.txt"]),
+        ("X+cpu", False, 0, ["a,b|*requirements-cpu.txt"]),
+        ("X", False, 0, ["|*requirements-gpu.txt"]),
+        ("0.1+cpu", False, 0, ["a,b|*torch==X+cpu", "a,b|*requirements-cpu.txt"]),
+    ],
+)
+def test_the_set_up_takes_the_torch_that_fits(
+    installed: str, gpu: bool, missing: int, calls: list[str], tmp_path: Path
+) -> None:
+    """A stand-in writes down what uv would be told: the real thing installs gigabytes."""
+    torch = re.findall(r"(?m)^torch==([\d.]+)", (trainer_files() / "requirements.in").read_text())[0]
+    for name, script in (
+        ("uv", UV),
+        ("nvidia-smi", f"#!/bin/sh\nexit {0 if gpu else 9}\n"),
+        ("env/bin/python", f"#!/bin/sh\n{f'echo {installed}'.replace('X', torch) if installed else 'exit 1'}\n"),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "PIP_FIND_LINKS": "a b", "CPU_BUILD_IS_MISSING": str(missing)}
+    setup = ["bash", trainer_files() / "setup.sh", tmp_path / "env"]
+    subprocess.run(setup, env=environment, check=True, capture_output=True)
+    made = (tmp_path / "calls").read_text().splitlines()
+    assert len(made) == len(calls)
+    for call, expected in zip(made, calls, strict=True):
+        assert fnmatch(call, expected.replace("X", torch))
+
+
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
@@ -114,6 +150,9 @@ def test_the_locks_hold_hashes_and_no_address_and_the_cpus_no_cuda() -> None:
         ("RuntimeError: DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes", "memory"),
         ("OSError: org/x is not a local folder and is not a valid model identifier", "base_model"),
         ("ValueError: The dataset has no samples left after dropping samples with no trainable tokens", "data"),
+        ("RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)", "memory"),
+        ("OSError: [Errno 28] No space left on device", "disk"),
+        ("safetensors_rust.SafetensorError: I/O error: No space left on device (os error 28)", "disk"),
         ("KeyError: 'x'", "other"),
     ],
 )
@@ -124,7 +163,13 @@ def test_a_failure_is_told_by_its_text(launch: ModuleType, text: str, kind: str,
     (tmp_path / "log.txt").write_text("first\nthe last line\n")
     error = explain(event, tmp_path / "axolotl.yaml", tmp_path / "log.txt")
     assert isinstance(error, TrainingFailedError) == (kind != "base_model")
-    mends = {"memory": "micro_batch_size", "base_model": "base_model", "data": "sequence_len", "other": "the last line"}
+    mends = {
+        "disk": "Free space",
+        "memory": "micro_batch_size",
+        "base_model": "base_model",
+        "data": "sequence_len",
+        "other": "the last line",
+    }
     assert mends[kind] in (error.mend or "")
 
 

@@ -62,6 +62,38 @@ def test_whatever_paths_and_numbers_arrive_in_the_yaml(
         assert (found["max_steps"], found["seed"], found["base_model"]) == (steps, seed, "org/model")
 
 
+TEMPLATE_KEYS = sorted({key for name in TEMPLATES for key in render(recipe=name)} - set(Train.model_fields))
+OURS = {"base_model", "datasets", "output_dir", "dataset_prepared_path", "seed", "max_steps"}
+characters = st.characters(exclude_categories=["Cs"])
+keys = st.one_of(
+    st.sampled_from([key for key in TEMPLATE_KEYS if key not in OURS]),
+    st.sampled_from(
+        ["  split", "  - path", "# LoRA", "bf16 ", "a: b", "- a", "*a", "&a", "!!str", "null", "1", "y", ""]
+    ),
+    st.text(characters, max_size=9).filter(lambda key: key not in OURS),
+)
+leaves = st.one_of(
+    st.text(characters), st.integers(), st.floats(allow_nan=False), st.booleans(), st.none(), st.dates(),
+    st.sampled_from(["x: y", "a # b", "- a\n- b", "a\nb: c\n", "1e5", "on", "{}", "%T", "---\n", "\u2028", "\x85\x00"]),
+)  # fmt: skip
+values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
+
+
+@settings(deadline=None)
+@given(axolotl=st.dictionaries(keys, values, max_size=4), recipe=st.sampled_from(TEMPLATES))
+def test_whatever_keys_and_values_a_recipe_adds_are_in_the_yaml_and_nothing_else_changes(
+    axolotl: dict[str, Any], recipe: str
+) -> None:
+    assert render(recipe=recipe, axolotl=axolotl) == {**render(recipe=recipe), **axolotl}
+
+
+@given(
+    name=st.text(characters.filter(lambda one: one not in "\0"), min_size=1).filter(lambda name: name[0] not in "./~")
+)
+def test_a_base_models_name_arrives_whatever_it_holds(name: str) -> None:
+    assert render(Order(Path("/v1"), name, Path("/1"), 4))["base_model"] == name
+
+
 def test_a_cpu_is_told_all_that_axolotl_needs_there() -> None:
     full, lora = render(device="cpu"), render(device="cpu", recipe="lora")
     assert (full["bf16"], full["fp16"], full["tf32"], full["attn_implementation"]) == (False, False, False, "sdpa")
@@ -76,7 +108,17 @@ def test_a_cpu_is_told_all_that_axolotl_needs_there() -> None:
         ({"batch_size": 8}, 8, 1),
         ({"batch_size": 8, "micro_batch_size": 2}, 2, 4),
         ({"batch_size": 64, "launcher": "torchrun", "launcher_args": ["--nnodes=2", "--nproc-per-node", "8"]}, 4, 1),
-        ({"batch_size": 16, "micro_batch_size": 2, "launcher_args": ["--num_processes", "4"]}, 2, 2),
+        (
+            {
+                "batch_size": 16,
+                "micro_batch_size": 2,
+                "launcher": "accelerate",
+                "launcher_args": ["--num_processes", "4"],
+            },
+            2,
+            2,
+        ),
+        ({"batch_size": 8, "launcher": "torchrun", "launcher_args": ["--nnodes=1:4", "--nproc_per_node", "0"]}, 8, 1),
     ],
 )
 def test_a_step_has_batch_size_rows_over_all_devices(train: dict[str, Any], micro: int, passes: int) -> None:
@@ -88,7 +130,7 @@ def test_a_step_has_batch_size_rows_over_all_devices(train: dict[str, Any], micr
 @given(rows=st.integers(1, 512), devices=st.integers(1, 64))
 def test_batches_multiply_to_the_batch_size_or_are_refused(rows: int, devices: int) -> None:
     try:
-        found = render(batch_size=rows, launcher_args=["--nproc_per_node", str(devices)])
+        found = render(batch_size=rows, launcher="torchrun", launcher_args=["--nproc_per_node", str(devices)])
     except RecipeError:
         assert rows % devices
     else:
@@ -114,7 +156,9 @@ def test_a_folder_of_the_room_is_found_from_anywhere(tmp_path: Path) -> None:
         ({"recipe": "lorra"}, "Did you mean `lora`"),
         ({"recipe": "../../etc/passwd"}, "no Axolotl recipe"),
         ({"axolotl": {"output_dir": "/"}}, "not for train.axolotl"),
-        ({"batch_size": 9, "launcher_args": ["--nproc_per_node", "2"]}, "batch_size 9"),
+        ({"recipe": "~no-such-user/own.yaml"}, "no Axolotl recipe"),
+        ({"batch_size": 9, "launcher": "torchrun", "launcher_args": ["--nproc_per_node", "2"]}, "batch_size 9"),
+        ({"launcher_args": ["--nproc_per_node", "8"]}, "arguments without a launcher"),
     ],
 )
 def test_a_wrong_recipe_is_refused(train: dict[str, Any], said: str, tmp_path: Path) -> None:
@@ -145,10 +189,30 @@ def test_of_an_own_yaml_only_data_folders_and_gaps_are_filled(tmp_path: Path) ->
 
 
 def test_an_own_yaml_without_data_gets_ours_in_chat_form(tmp_path: Path) -> None:
-    (tmp_path / "own.yaml").write_text("learning_rate: 0.1\nmax_steps: 7\nbase_model: theirs\n")
-    found = render(room=tmp_path, recipe="./own.yaml")
-    assert found["datasets"][0]["roles_to_train"] == ["assistant"]
-    assert (found["max_steps"], found["base_model"]) == (7, "theirs")
+    for empty in ("", "datasets: null\n", "datasets: []\n", "datasets: {path: x, type: y}\n", "datasets: [1, null]\n"):
+        (tmp_path / "own.yaml").write_text(f"learning_rate: 0.1\nmax_steps: 7\nbase_model: org/model\n{empty}")
+        found = render(room=tmp_path, recipe="./own.yaml")
+        assert found["datasets"][0]["roles_to_train"] == ["assistant"]
+        assert found["datasets"][0]["path"] == "/data/v1"
+        assert (found["max_steps"], found["base_model"]) == (7, "org/model")
+
+
+def test_anchors_of_an_own_yaml_are_resolved(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("x: &x {a: [1]}\ny: *x\nz: {<<: *x, b: 2}\n")
+    found = render(room=tmp_path, recipe="own.yaml")
+    assert (found["x"], found["y"], found["z"]) == ({"a": [1]}, {"a": [1]}, {"a": [1], "b": 2})
+
+
+def test_an_own_yaml_names_the_rounds_base_model_or_none(tmp_path: Path) -> None:
+    """What the store records of a training is what it started from."""
+    (tmp_path / "base").mkdir()
+    (tmp_path / "own.yaml").write_text("base_model: ./base\n")
+    order = Order(Path("/v1"), str(tmp_path / "base"), Path("/1"), 4)
+    assert render(order, room=tmp_path, recipe="own.yaml")["base_model"] == str((tmp_path / "base").resolve())
+    with pytest.raises(
+        RecipeError, match=r"own.yaml: names ./base as base_model, and this round trains from org/model"
+    ):
+        render(room=tmp_path, recipe="own.yaml")
 
 
 @pytest.mark.parametrize(
@@ -156,6 +220,9 @@ def test_an_own_yaml_without_data_gets_ours_in_chat_form(tmp_path: Path) -> None
     [
         ("[1, 2]", {}, "mapping"),
         ("a: [", {}, "not valid YAML"),
+        ("a:\n\t- b", {}, "not valid YAML"),
+        ("a: 1\n---\nb: 2", {}, "not valid YAML"),
+        ("", {}, "mapping"),
         ("a: 1", {"learning_rate": 0.1}, "train.learning_rate: says nothing"),
     ],
 )

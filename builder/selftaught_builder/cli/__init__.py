@@ -16,6 +16,7 @@ from selftaught_builder.cli import building, looping, publishing, reading, repor
 from selftaught_builder.errors import SelftaughtError
 
 INTERRUPTED = 130
+_GO_ON = "interrupted; everything done so far is kept. Run the same command again to go on."
 
 app = typer.Typer(
     name="selftaught",
@@ -52,6 +53,8 @@ def main() -> NoReturn:
     _mend_streams()
     try:
         code = app(standalone_mode=False)
+        if code == INTERRUPTED:  # typer's own answer to Ctrl-C, too
+            _complain(_GO_ON)
         sys.exit(code if isinstance(code, int) else 0)
     except SelftaughtError as error:
         _complain(str(error))
@@ -65,7 +68,7 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, RuntimeError) as error:
         if type(error) is RuntimeError and str(error) != "Query interrupted":  # what DuckDB makes of Ctrl-C
             raise
-        _complain("interrupted; everything done so far is kept. Run the same command again to go on.")
+        _complain(_GO_ON)
         sys.exit(INTERRUPTED)
     except OSError as error:
         if not isinstance(error, BrokenPipeError):

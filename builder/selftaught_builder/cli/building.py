@@ -34,7 +34,7 @@ def init(
     from selftaught_builder.shipped import copy_room
 
     made = copy_room(like, name, folder)
-    console.print(f"made {made}: edit its recipe.yaml, then `selftaught run {made}`", soft_wrap=True)
+    console.print(f"made {made}: edit its recipe.yaml, then `selftaught run {made}`", soft_wrap=True, markup=False)
 
 
 def sample(
@@ -101,13 +101,12 @@ def show_nothing_kept(error: NothingKeptError, *, json: bool) -> None:
 
 
 def stop_if_interrupted(asked: Asked, room: Room) -> None:
-    """Say what is kept and exit with 130 where the user stopped the stage."""
+    """Say how much is kept and exit with 130 where the user stopped the stage."""
     if asked.interrupted:
         from selftaught_builder.cli.display import errors
 
         errors.print(
-            f"stopped: {asked.tally.completions} completions of this sitting are kept in {room.store_path}; "
-            "run the same command again to go on",
+            f"{asked.tally.completions} completions of this sitting are kept in {room.store_path}",
             soft_wrap=True,
             markup=False,
         )

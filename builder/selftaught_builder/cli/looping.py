@@ -73,7 +73,7 @@ def train(
     run: Run = None,
     json: Json = False,
 ) -> None:
-    """Train on the newest round's dataset version, once more where that is done. `run` does it in its turn."""
+    """Train on the newest round's dataset version. The same version, base and recipe are not trained twice."""
     from selftaught_builder.cli.display import Display
     from selftaught_builder.cli.rounds import show_ran
     from selftaught_builder.loop.loop import Loop
@@ -84,7 +84,7 @@ def train(
         sys.stdout.write(rendered(opened))
         return
     loop = Loop(opened, watcher=Display())
-    show_ran(loop.run("train", "train"), loop, json=json)
+    show_ran(loop.train(), loop, json=json)
 
 
 def evaluate(
@@ -110,16 +110,17 @@ def evaluate(
     from selftaught_builder.endpoints.serving import serve
     from selftaught_builder.errors import InputError
     from selftaught_builder.evaluation.asking import evaluate as ask_held_out
+    from selftaught_builder.names import file_name
     from selftaught_builder.pipeline import Turn
     from selftaught_builder.report.tables import accuracy_table
 
     opened = open_given(room, questions, store, run)
-    if opened.recipe.questions.validation is None and opened.recipe.questions.evaluate is None:
-        mend = "Say `validate: {share: 0.1}`, or `evaluate: {split: test}`."
-        raise InputError("the recipe holds out no questions", place="questions", mend=mend)
     if model:
         # A run of its own: what a model outside the rounds gets right is none of the rounds' business.
-        opened = replace(opened, run=f"{opened.run}@{Path(model).resolve().name}")
+        opened = replace(opened, run=f"{opened.run}@{file_name(model)}")
+    if not (opened.divided.validate or opened.divided.evaluate):
+        mend = "Say `validate: {share: 0.1}`, or `evaluate: {split: test}`; a small source needs a greater share."
+        raise InputError("no question is held out", place="questions", mend=mend)
     with serve(opened.recipe.endpoint, opened.folder) as serving:
         serving.load(Path(model).resolve() if model and Path(model).exists() else model)
         asked, found = ask_held_out(opened, Display(), Turn(0, client=serving.client))

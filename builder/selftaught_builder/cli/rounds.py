@@ -15,16 +15,20 @@ if TYPE_CHECKING:
 
 def show_ran(ran: Ran, loop: Loop, *, json: bool) -> None:
     """Show how a run went: without training the version made, else the loop's report."""
+    done = [str(step) for step in ran.done]
     if loop.room.recipe.train is None:
         if ran.version:
             show_version(ran.version, json=json)
+        elif json:
+            show_json({"done": done})
         return
     from selftaught_builder.cli.report_display import show_report
     from selftaught_builder.report.collect import collect
 
     report = collect(loop.store, loop.room.run)
     if json:
-        show_json({"done": [str(step) for step in ran.done], "stopped": ran.stopped, **asdict(report)})
+        checkpoint = str(ran.checkpoint.folder) if ran.checkpoint else None
+        show_json({"done": done, "stopped": ran.stopped, "checkpoint": checkpoint, **asdict(report)})
         return
     show_report(report)
     if ran.stopped:
@@ -52,8 +56,12 @@ def show_forecast(forecast: Forecast, *, json: bool) -> None:
         if known and len(known) == len(costs)
         else "unknown: `endpoint.prices` and a first sample say it"
     )
+    if not forecast.steps:
+        said = "none"
     console.print(f"\n{forecast.passed_over} steps are done and passed over; cost: {said}")
-    if not forecast.measured:
+    if forecast.stopped:
+        console.print("stopped early:", plain(forecast.stopped))
+    if forecast.steps and not forecast.measured:
         console.print("[dim]tokens are `max_tokens`, the most there can be: nothing was sampled yet[/]")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.errors import EndpointError
+from selftaught_builder.paths import expand
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def find_wanted(model: str | Path, room: Path) -> Wanted:
     Raises:
         EndpointError: a path with no folder, or a folder without weights.
     """
-    given = Path(model).expanduser()
+    given = expand(model)
     folder = next((path for path in (room / given, given) if path.is_dir()), None)
     if folder is not None:
         folder = folder.resolve()

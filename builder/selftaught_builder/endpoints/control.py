@@ -62,7 +62,7 @@ class Control:
             with error:
                 return error.code, _parse(error.read(_BODY_LIMIT))
         except (OSError, ValueError) as error:
-            return 0, self._scrub(str(getattr(error, "reason", error)))
+            return 0, self.scrub(str(getattr(error, "reason", error)))
 
     def models(self) -> list[dict[str, Any]]:
         """Return what the server lists under /models; nothing where it lists nothing."""
@@ -70,7 +70,8 @@ class Control:
         rows = listing.get("data") if isinstance(listing, dict) else None
         return [row for row in rows or [] if isinstance(row, dict) and isinstance(row.get("id"), str)]
 
-    def _scrub(self, text: str) -> str:
+    def scrub(self, text: str) -> str:
+        """Return a text without the key."""
         return text.replace(self._key, "[key]") if self._key else text
 
 

@@ -108,7 +108,7 @@ class ExternalServing(Timed):
             if problem:
                 mend = (
                     f"It has to serve $SELFTAUGHT_MODEL there as $SELFTAUGHT_SERVED_NAME. "
-                    f"Its log is {process.log}, and ends:\n{process.last_lines()}"
+                    f"Its log is {process.log}, and ends:\n{control.scrub(process.last_lines())}"
                 )
                 raise EndpointError(problem, place=" ".join(self._external.start), mend=mend)
             time.sleep(pause)

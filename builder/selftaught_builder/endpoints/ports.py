@@ -10,7 +10,7 @@ from selftaught_builder.errors import EndpointError
 def check_port(host: str, port: int) -> None:
     """Raise EndpointError where a server could not listen here."""
     try:
-        with socket.create_server((host, port)):
+        with socket.create_server((host, port), family=_family(host)):
             return
     except (OSError, OverflowError) as error:
         problem = f"port {port} is not free: {error}"
@@ -20,7 +20,11 @@ def check_port(host: str, port: int) -> None:
 def free_port(host: str) -> int:
     """Return a port that is free now; another program may take it before it is used."""
     try:
-        with socket.create_server((host, 0)) as listening:
+        with socket.create_server((host, 0), family=_family(host)) as listening:
             return listening.getsockname()[1]
     except OSError as error:
         raise EndpointError(f"cannot listen here: {error}", place=host, mend="Name this machine's address.") from None
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

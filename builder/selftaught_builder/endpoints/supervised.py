@@ -14,9 +14,9 @@ from pathlib import Path
 
 from selftaught_builder.endpoints import supervisor
 from selftaught_builder.errors import EndpointError
+from selftaught_builder.logs import last_lines
 
 GRACE_SECONDS, STOP_SECONDS = 10.0, 120.0
-_LINES = 8
 
 
 class Supervised:
@@ -90,7 +90,7 @@ class Supervised:
 
     def last_lines(self) -> str:
         """Return the end of the log, indented as an error shows it."""
-        return last_lines(self.log)
+        return "\n".join(f"  {line}" for line in last_lines(self.log))
 
     def _hear(self, seconds: float | None) -> str:
         """Return the supervisor's next line, "" where there is none within this time."""
@@ -116,18 +116,11 @@ def open_log(room: Path, name: str) -> Path:
     log = (room / ".selftaught" / f"{name}.log").resolve()
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_bytes(b"")
+        # Only its owner may read it: a user's own command may print what is nobody else's business.
+        os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
     except OSError as error:
         raise EndpointError(f"cannot write here: {error.strerror}", place=log, mend="Check its rights.") from None
     return log
-
-
-def last_lines(log: Path) -> str:
-    """Return the last lines of a log, each indented by two spaces."""
-    text = ""
-    with suppress(OSError):
-        text = log.read_text(encoding="utf-8", errors="replace")
-    return "\n".join(f"  {line}" for line in [line for line in text.splitlines() if line.strip()][-_LINES:])
 
 
 def how_it_ended(status: int) -> str:

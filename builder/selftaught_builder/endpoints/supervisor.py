@@ -112,9 +112,14 @@ def _run_stop(command: list[str], log: int, limit: float) -> None:
     if not command:
         return
     try:
-        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=limit, check=False)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)
+        try:
+            process.wait(limit)
+        except subprocess.TimeoutExpired:
+            _signal_group(process.pid, signal.SIGKILL)  # with what it waits for
+            raise
     except (OSError, subprocess.TimeoutExpired) as error:
-        os.write(log, f"the stop command: {error}\n".encode())
+        os.write(log, f"the stop command: {error}\n".encode(errors="replace"))
 
 
 def _say(text: str) -> None:

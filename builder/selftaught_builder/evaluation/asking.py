@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from typing import Any
+
 from selftaught_builder.evaluation.summary import Evaluation, Scope, record, recorded, summarise
 from selftaught_builder.keys import weights_identity
 from selftaught_builder.pipeline import Asked, Part, Silent, Turn, Watcher, ask
@@ -24,52 +28,65 @@ def evaluate(room: Room, watcher: Watcher | None = None, turn: Turn | None = Non
     Raises:
         what `pipeline.sample` raises.
     """
-    turn, parts = turn or Turn(BASE), _parts(room)
+    turn = turn or Turn(BASE)
+    parts = [
+        Part("evaluated", lambda store, askings=askings: askings, k, parameters)
+        for askings, k, parameters in _asked(room)
+    ]
     asked = ask(room, parts, watcher or Silent(), turn)
     if asked.interrupted or asked.identity is None:
         return asked, []
     store = room.store()
-    now = _scope(room, parts, asked.identity.model, asked.identity.weights, turn.number)
+    now = _scope(room, asked.identity.model, asked.identity.weights, turn.number)
     with store.writer():
         verify(store, room.recipe.verify)
-        base = _base(room, store, parts) if turn.number != BASE else None
+        base = _base(room, store) if turn.number != BASE else None
         found = summarise(store, room.run, turn.number, now, base, room.recipe.verify)
         record(store, found)
     return asked, found
 
 
-def _parts(room: Room) -> list[Part]:
+def conditions(room: Room) -> str:
+    """Return a hash over what is asked greedily: the held-out sets, prompts and parameters, whichever model answers.
+
+    Accuracies can be compared where it is the same.
+    """
+    greedy, divided = _keys(room, _asked(room)[0], weights=""), room.divided
+    sets = [[greedy[question.hash] for question in part] for part in (divided.validate, divided.evaluate)]
+    return hashlib.sha256(json.dumps(sets).encode()).hexdigest()[:16]
+
+
+_Asked = tuple[list[Asking], int, dict[str, Any]]
+
+
+def _asked(room: Room) -> tuple[_Asked, _Asked]:
+    """What is asked, how often, and under which parameters: everything greedily, and the evaluate set for pass@k."""
     recipe, divided = room.recipe, room.divided
     everything = {question.hash: Asking(question) for question in (*divided.validate, *divided.evaluate)}
-    greedily, often = list(everything.values()), [Asking(question) for question in divided.evaluate]
+    often = [Asking(question) for question in divided.evaluate]
     sampling = {**parameters_of(recipe, kind="sampled"), "max_tokens": evaluation_tokens(recipe)}
-    return [
-        Part("evaluated", lambda store: greedily, 1, parameters_of(recipe, kind="evaluated")),
-        Part("evaluated", lambda store: often, recipe.evaluate.k, sampling),
-    ]
+    return (
+        (list(everything.values()), 1, parameters_of(recipe, kind="evaluated")),
+        (often, recipe.evaluate.k, sampling),
+    )
 
 
-def _base(room: Room, store: Store, parts: list[Part]) -> Scope | None:
+def _base(room: Room, store: Store) -> Scope | None:
     """The attempts of the model that round 0 evaluated; None where it did not."""
     for one in recorded(store, room.run):
         if one.round == BASE:
-            return _scope(room, parts, one.model, one.weights, BASE)
+            return _scope(room, one.model, one.weights, BASE)
     return None
 
 
-def _scope(room: Room, parts: list[Part], model: str, weights: str, number: int) -> Scope:
-    """The attempts that the parts consist of when these weights answer."""
+def _scope(room: Room, model: str, weights: str, number: int) -> Scope:
+    """The attempts that an evaluation consists of when these weights answer."""
     identity = weights_identity(weights, run=room.run, round_number=number, model=model)
-    greedy, samples = (
-        Plan(
-            part.kind,
-            part.askings(room.store()),
-            part.k,
-            room.prompter,
-            dict(part.parameters),
-            identity,
-            Known(frozenset(), {}),
-        ).keys()
-        for part in parts
-    )
+    greedy, samples = (_keys(room, asked, identity) for asked in _asked(room))
     return Scope(model, weights, {question: keys[0] for question, keys in greedy.items()}, samples)
+
+
+def _keys(room: Room, asked: _Asked, weights: str) -> dict[str, list[str]]:
+    """The attempt keys by question."""
+    askings, k, parameters = asked
+    return Plan("evaluated", askings, k, room.prompter, parameters, weights, Known(frozenset(), {})).keys()

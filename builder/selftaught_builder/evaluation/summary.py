@@ -51,7 +51,8 @@ class Evaluation:
         false_equation: right answers whose rationale states a false equation; None where `equations` is not run.
         accuracy: correct / questions.
         low, high: its 95 % Wilson interval.
-        only_base, only_now: questions that only the base, or only this model, gets right; None without a base.
+        only_base, only_now: questions that only the base, or only this model, gets right; None without a base that was asked
+            the same.
         p_value: McNemar's exact test of the two, two-sided; None without a base.
         rationale_tokens: mean tokens of the greedy completions, None where no token was counted.
         k: samples per question, 0 where none was asked for.
@@ -210,8 +211,8 @@ def _evaluation(
     tokens = [attempt.tokens for attempt in there if attempt.tokens is not None]
     low, high = wilson(sum(right), len(questions))
     only_base = only_now = p_value = None
-    if base is not None:
-        before = [found.get(base.greedy.get(question, "")) for question in questions]
+    before = [found.get(base.greedy.get(question, "")) for question in questions] if base else []
+    if any(before):  # a base that was not asked any of this is none to compare with
         pairs = [(bool(one and one.right), other) for one, other in zip(before, right, strict=True)]
         only_base, only_now = pairs.count((True, False)), pairs.count((False, True))
         p_value = mcnemar_exact(only_base, only_now)

@@ -23,6 +23,7 @@ from selftaught_builder.errors import InputError
 from selftaught_builder.export.card import render_card
 from selftaught_builder.export.selection import select_rows
 from selftaught_builder.funnel import Funnel, count_funnel
+from selftaught_builder.names import file_name
 from selftaught_builder.policy import check_policy
 from selftaught_builder.prompts import Prompter
 from selftaught_builder.recipe import Recipe
@@ -97,7 +98,7 @@ def export_version(store: Store, recipe: Recipe, prompter: Prompter, room: Path,
     sources = store.sql(_SOURCES, [run])["source"].to_list()
     splits = {name: table.num_rows for name, table in tables.items()}
     nameless = render_card(recipe, run, "", funnel, versions, facts, sources, splits, selected)
-    scratch = room / f".export-{run}"
+    scratch = room / f".export-{file_name(run)}"
     shutil.rmtree(scratch, ignore_errors=True)
     content = _write(scratch, tables, nameless)
     name, number, fresh = _name(store, recipe.name, content)

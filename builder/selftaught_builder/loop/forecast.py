@@ -41,23 +41,28 @@ class Forecast:
     """What a run would do.
 
     Attributes:
-        passed_over: steps that are done.
+        passed_over: steps that are done, and would not be done again.
         steps: those still to do.
         measured: tokens are the store's own means; else `max_tokens`, the most a completion may have.
+        stopped: why the loop has ended before its last round, None where it has not.
     """
 
     passed_over: int
     steps: list[Foreseen]
     measured: bool
+    stopped: str | None = None
 
 
 def forecast(loop: Loop, begin: str | None = None, until: str | None = None) -> Forecast:
     """Foresee a run. Raises what `Loop.todo` raises, and QuestionError where the questions cannot be read."""
-    todo = loop.todo(begin, until)
+    todo, done = loop.todo(begin, until), loop.details()
+    stopped = loop.reason_to_stop(todo[0]) if todo and not begin else None
+    todo = [] if stopped else todo
     means: dict[str, dict[str, Any]] = {}
     if loop.room.store_path.exists():
         means = {row["kind"]: row for row in loop.room.store().sql(_MEANS, [loop.room.run]).to_dicts()}
-    return Forecast(len(loop.steps) - len(todo), [_foresee(loop, step, means) for step in todo], bool(means))
+    passed_over = sum(step in done and step not in todo for step in loop.steps)
+    return Forecast(passed_over, [_foresee(loop, step, means) for step in todo], bool(means), stopped)
 
 
 def _foresee(loop: Loop, step: Step, means: Mapping[str, Mapping[str, Any]]) -> Foreseen:

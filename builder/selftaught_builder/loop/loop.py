@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,12 +14,20 @@ from selftaught_builder import pipeline
 from selftaught_builder.endpoints import Endpoint
 from selftaught_builder.endpoints.serving import Serving, serve
 from selftaught_builder.errors import InputError, RecipeError, SelftaughtError
-from selftaught_builder.evaluation.asking import evaluate
+from selftaught_builder.evaluation.asking import conditions, evaluate
 from selftaught_builder.evaluation.summary import Evaluation, best, recorded
 from selftaught_builder.export.version import Version
 from selftaught_builder.loop.steps import STAGES, Ledger, Step, parse_step, shaping_hash, steps_of
 from selftaught_builder.loop.stopping import reason_to_stop
-from selftaught_builder.loop.training import Checkpoint, base_model_of, find_checkpoint, serves_adapters, train_round
+from selftaught_builder.loop.training import (
+    Checkpoint,
+    base_model_of,
+    find_checkpoint,
+    nothing_to_train,
+    serves_adapters,
+    train_round,
+)
+from selftaught_builder.names import file_name
 from selftaught_builder.pipeline import Asked, Turn, Watcher
 from selftaught_builder.room import Room
 from selftaught_builder.store import Store
@@ -48,7 +56,7 @@ class Ran:
         version: the newest dataset version made or found.
         stopped: why the loop ended before its last round, None where it did not.
         best: the best round's evaluation on the validate set, None where none was held out.
-        checkpoint: the best round's checkpoint (the last round's where nothing was validated), None for the base model.
+        checkpoint: the best round's checkpoint (the last one trained where nothing was validated), None for the base model.
     """
 
     done: list[Step] = field(default_factory=list)
@@ -112,23 +120,21 @@ class Loop:
 
         Raises:
             InputError: no such step in this run, or one whose own input is not there yet.
+            QuestionError: the questions cannot be read.
         """
         details = self.details()
         todo = self._unfinished(details)
-        here = todo[0].round if todo else self.rounds
+        here = max(next((step.round for step in todo if step not in details), self.rounds), 1)
         if begin:
             first = parse_step(begin, "--from", self.steps, here)
             missing = [step for step in self.steps if step.place < first.place and step not in details]
             if missing:
-                raise InputError(
-                    f"{first} needs {missing[0]} first",
-                    place="--from",
-                    mend="Run without it: what is done is passed over.",
-                )
+                mend = "`selftaught run` does what is not done yet, and passes over what is."
+                raise InputError(f"{first} needs {missing[0]} first", mend=mend)
             todo = [step for step in self.steps if step.place >= first.place]
-            here = first.round
+            here = max(first.round, 1)
         if until:
-            last = parse_step(until, "--until", self.steps, max(here, 1))
+            last = parse_step(until, "--until", self.steps, here)
             todo = [step for step in todo if step.place <= last.place]
         return todo
 
@@ -139,12 +145,12 @@ class Loop:
     def run(self, begin: str | None = None, until: str | None = None) -> Ran:
         """Work through the steps. Raises what the stages raise, and `StoppedByUserError`."""
         todo, ran = self.todo(begin, until), Ran()
-        with WriterLock(self.store.path.with_name(f"{self.store.path.name}.{self.room.run}")), self.serving:
-            if begin:
-                self.ledger.forget([step for step in self.steps if step.place >= todo[0].place] if todo else [])
+        with WriterLock(self.store.path.with_name(f"{self.store.path.name}.{file_name(self.room.run)}")), self.serving:
+            if begin and todo:
+                self.ledger.forget(todo[0])
             for step in todo:
                 asked_for = begin is not None and step == todo[0]
-                if not asked_for and (reason := self._reason_to_stop(step)):
+                if not asked_for and (reason := self.reason_to_stop(step)):
                     ran.stopped = reason
                     break
                 self._do(step, ran)
@@ -152,17 +158,42 @@ class Loop:
         self._conclude(ran)
         return ran
 
+    def train(self) -> Ran:
+        """Train on the dataset version of the newest round that has one. Raises what `run` raises, and InputError."""
+        newest = max((step.round for step in self.details() if step.stage == "export"), default=None)
+        if self.room.recipe.train is None or newest is None:
+            raise nothing_to_train(self.room)
+        return self.run(f"{newest}/train", f"{newest}/train")
+
+    def reason_to_stop(self, step: Step) -> str | None:
+        """Return why the loop ends before this step, or None.
+
+        Asked as a round begins, not as one ends: a run that has stopped stays stopped when it is run again.
+        """
+        if step.stage != "sample" or step.round == 1:
+            return None
+        before = [one for one in recorded(self.store, self.room.run) if one.round < step.round]
+        accuracy = {one.round: one.accuracy for one in before if one.held_out == "validate"}
+        return reason_to_stop(accuracy, self.room.recipe.rounds)
+
     def _unfinished(self, finished: dict[Step, dict[str, Any]]) -> list[Step]:
-        """What is not done. A round that was trained stands, whatever the recipe says by now."""
+        """What is not done. A round that was trained stands, whatever the recipe says by now.
+
+        An evaluation stands as long as it asks what the recipe says: those of all rounds are compared with each other.
+        """
         if self.room.recipe.train is None:
             return self.steps
-        trained = max((step.round for step in finished if step.stage == "train"), default=0)
+        trained = _last_trained(finished)
+        asked = conditions(self.room) if any(step.stage == "evaluate" for step in finished) else None
         todo, changed, recipe = [], False, shaping_hash(self.room.recipe)
         for step in self.steps:
-            stands = step.place <= (trained, STAGES.index("train"))
-            done = step in finished and (stands or finished[step]["recipe"] == recipe)
-            # What comes after a stage that is done anew is done anew.
-            changed = changed or not (done or step.round == 0)
+            if step.stage == "evaluate":
+                done = step in finished and finished[step].get("asked") == asked
+            else:
+                stands = step.place <= (trained, STAGES.index("train"))
+                done = step in finished and (stands or finished[step]["recipe"] == recipe)
+                # What comes after a stage that is done anew is done anew.
+                changed = changed or not done
             if changed or not done:
                 todo.append(step)
         return todo
@@ -206,10 +237,29 @@ class Loop:
         return {"training": made.training, "seconds": {"trainer": made.seconds}}
 
     def _evaluate(self, step: Step, ran: Ran) -> dict[str, Any]:
+        self._check_unseen(step.round)
         asked, found = evaluate(self.room, self.watcher, self._turn(step.round, model=step.round))
         for one in found:
             self.watcher.note(f"{one.held_out}: {one.accuracy:.1%} [{one.low:.1%}, {one.high:.1%}] of {one.questions}")
-        return self._asked(asked)
+        if not found and not asked.interrupted:
+            self.watcher.note("no question of the source fell to the held-out sets")
+        return {**self._asked(asked), "asked": conditions(self.room)}
+
+    def _check_unseen(self, number: int) -> None:
+        """Raise InputError where a model up to this round was trained on what is held out by now: a recipe can change."""
+        made = [
+            detail["version"]
+            for step, detail in self.details().items()
+            if step.stage == "export" and step.round <= number
+        ]
+        query = """SELECT DISTINCT a.question FROM dataset_rows r JOIN attempts a ON a.id = r.attempt
+            WHERE r.recipe_name = ? AND r.version IN (SELECT unnest(?::VARCHAR[]))"""
+        seen = set(self.store.sql(query, [self.room.recipe.name, made])["question"]) if made else set()
+        divided = self.room.divided
+        if leaked := sum(question.hash in seen for question in (*divided.validate, *divided.evaluate)):
+            problem = f"{leaked} questions that are held out by now were trained on in the rounds up to {number}"
+            mend = "Begin a run of its own: `--run NAME`."
+            raise InputError(problem, place="questions", mend=mend)
 
     def _turn(self, number: int, model: int | None = None) -> Turn:
         """The round, answered by the model of the round before, unless it is the round's own that is asked for."""
@@ -235,7 +285,11 @@ class Loop:
         found = self._checkpoint(number)
         if found is None:
             mend = f"Train it again: `selftaught run {self.room.folder} --from {number}/train`."
-            raise InputError(f"round {number} left no checkpoint", place=self.room.folder / "trainings", mend=mend)
+            raise InputError(
+                f"the checkpoint of round {number} is gone, or is not what was trained",
+                place=self.room.folder / "trainings",
+                mend=mend,
+            )
         return found.folder
 
     def _checkpoint(self, number: int) -> Checkpoint | None:
@@ -247,18 +301,10 @@ class Loop:
         last = self._model(number - 1) if settings and settings.init == "last" else None
         return str(last) if last else base_model_of(self.room)
 
-    def _reason_to_stop(self, step: Step) -> str | None:
-        """Asked as a round begins, not as one ends: a run that has stopped stays stopped when it is run again."""
-        if step.stage != "sample" or step.round == 1:
-            return None
-        before = [one for one in recorded(self.store, self.room.run) if one.round < step.round]
-        accuracy = {one.round: one.accuracy for one in before if one.held_out == "validate"}
-        return reason_to_stop(accuracy, self.room.recipe.rounds)
-
     def _conclude(self, ran: Ran) -> None:
         evaluations = recorded(self.store, self.room.run)
         ran.best = best(evaluations)
-        number = ran.best.round if ran.best else self.rounds
+        number = ran.best.round if ran.best else _last_trained(self.details())
         ran.checkpoint = self._checkpoint(number) if number else None
 
     def _asked(self, asked: Asked) -> dict[str, Any]:
@@ -289,3 +335,7 @@ class Loop:
                 done = max(done, progress.step)
 
             yield on_progress
+
+
+def _last_trained(finished: Iterable[Step]) -> int:
+    return max((step.round for step in finished if step.stage == "train"), default=0)

@@ -114,14 +114,19 @@ class Ledger:
                 [json.dumps(detail), self.run, step.round, step.stage],
             )
 
-    def forget(self, steps: list[Step]) -> None:
-        """Count these steps as not done; what they made stays."""
+    def forget(self, first: Step) -> None:
+        """Count a step and all that follow it, in whatever round, as not done.
+
+        What they made stays, but for the evaluations: they would pass for those of the models that are made anew.
+        """
+        of_its_round = list(STAGES[first.place[1] :])
         with self.store.writer(), self.store.write() as connection:
-            for step in steps:
-                connection.execute(
-                    "UPDATE stages SET finished_at = NULL WHERE run = ? AND round = ? AND stage = ?",
-                    [self.run, step.round, step.stage],
-                )
+            connection.execute(
+                "UPDATE stages SET finished_at = NULL "
+                "WHERE run = ? AND (round > ? OR round = ? AND stage IN (SELECT unnest(?::VARCHAR[])))",
+                [self.run, first.round, first.round, of_its_round],
+            )
+            connection.execute("DELETE FROM evaluations WHERE run = ? AND round >= ?", [self.run, first.round])
 
 
 def shaping_hash(recipe: Recipe) -> str:

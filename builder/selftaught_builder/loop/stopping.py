@@ -1,4 +1,4 @@
-"""Early stopping: when a loop no longer gets better, and which of its checkpoints is the best."""
+"""Early stopping: when a loop no longer gets better."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def reason_to_stop(accuracy: Mapping[int, float], settings: Rounds) -> str | Non
     if best is None:
         return None
     newest = max(accuracy)
-    if settings.fall is not None and accuracy[best] - accuracy[newest] >= settings.fall:
+    fallen = round(accuracy[best] - accuracy[newest], 9)  # 0.6 - 0.5 is a little less than 0.1
+    if settings.fall is not None and fallen >= settings.fall:
         return f"accuracy on the validate set fell from {accuracy[best]:.1%} (round {best}) to {accuracy[newest]:.1%}"
     if settings.patience is not None and newest - best >= settings.patience:
         return (

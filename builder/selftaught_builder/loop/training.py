@@ -21,8 +21,11 @@ from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.endpoints.local.checkpoint import read_config
 from selftaught_builder.errors import EndpointError, InputError, RecipeError, SelftaughtError
 from selftaught_builder.keys import UNKNOWN_WEIGHTS
+from selftaught_builder.names import file_name
+from selftaught_builder.paths import expand
 from selftaught_builder.room import Room
 from selftaught_builder.store import Store
+from selftaught_builder.store.database import WRITE_PATIENCE
 from selftaught_builder.training import Order, Progress, Trained, Trainer, render_yaml
 
 _BASE = "train.base_model"
@@ -64,13 +67,13 @@ def train_round(
         on_progress: called as the trainer tells of its steps.
 
     Raises:
-        InputError: no trainer here, or a key that Axolotl does not know.
+        InputError: no trainer here, no such version any more, or a key that Axolotl does not know.
         SelftaughtError: the training failed; the store says why, and running again begins it anew.
     """
     settings = room.recipe.train
     assert settings is not None, "the loop has no train step without it"  # noqa: S101
     store = room.store()
-    trainer = Trainer.find(room.folder)
+    trainer = Trainer.find(room.folder, settings.device)
     steps = settings.steps.of(number)
     base_weights = _fingerprint(base_model)
     anywhere = Order(Path("/", version), base_model, Path("/training"), steps)
@@ -79,7 +82,10 @@ def train_round(
     known = find_checkpoint(room, store, identity)
     if known:
         return known
-    folder = room.folder / "trainings" / f"{room.run}-r{number}-{identity[:8]}"
+    if not (room.folder / version).is_dir():
+        mend = f"Write it again: `selftaught run {room.folder} --from {number}/export`."
+        raise InputError("this dataset version is gone", place=room.folder / version, mend=mend)
+    folder = room.folder / "trainings" / f"{file_name(room.run)}-r{number}-{identity[:8]}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     order = Order(room.folder / version, base_model, folder, steps)
@@ -101,21 +107,22 @@ def train_round(
         "steps": steps,
         "losses": "[]",
     }
-    _begin(store, began)
-    started = time.monotonic()
-    try:
-        trained = trainer.train(
-            file, folder, on_progress, launcher=settings.launcher, launcher_args=settings.launcher_args
-        )
-        served = _to_serve(room, trained)
-        weights = fingerprint_weights(served)
-    except SelftaughtError as error:
-        _finish(store, identity, seconds=time.monotonic() - started, error=str(error))
-        raise
-    seconds = time.monotonic() - started
-    losses = [[step, loss] for step, loss in trained.losses]
-    model = str(served.relative_to(room.folder))
-    _finish(store, identity, seconds=seconds, losses=json.dumps(losses), model=model, weights=weights)
+    with store.writer():  # all the while: what comes out must not be lost because somebody else is writing just then
+        _begin(store, began)
+        started = time.monotonic()
+        try:
+            trained = trainer.train(
+                file, folder, on_progress, launcher=settings.launcher, launcher_args=settings.launcher_args
+            )
+            served = _to_serve(room, trained)
+            weights = fingerprint_weights(served)
+        except SelftaughtError as error:
+            _finish(store, identity, time.monotonic() - started, error=str(error))
+            raise
+        seconds = time.monotonic() - started
+        losses = [[step, loss] for step, loss in trained.losses]
+        model = str(served.relative_to(room.folder))
+        _finish(store, identity, seconds, losses=json.dumps(losses), model=model, weights=weights)
     loss = losses[-1][1] if losses else None
     return Checkpoint(number, served, weights, identity, seconds, steps, loss)
 
@@ -128,13 +135,12 @@ def rendered(room: Room) -> str:
     """
     settings = room.recipe.train
     if settings is None:
-        raise RecipeError("the recipe does not train", place="train", mend="Add a `train` section.")
+        raise nothing_to_train(room)
     newest = "SELECT version FROM dataset_versions WHERE recipe_name = ? ORDER BY number DESC LIMIT 1"
     versions = room.store().sql(newest, [room.recipe.name])["version"].to_list() if room.store_path.exists() else []
     if not versions:
-        mend = "`selftaught run --until 1/export` makes one."
-        raise InputError("there is no dataset version to train on yet", place=room.folder, mend=mend)
-    trainer = Trainer.find(room.folder)
+        raise nothing_to_train(room)
+    trainer = Trainer.find(room.folder, settings.device)
     order = Order(
         room.folder / versions[0], base_model_of(room), room.folder / "trainings" / "by-hand", settings.steps.of(1)
     )
@@ -144,6 +150,14 @@ def rendered(room: Room) -> str:
         file.write_text(text, encoding="utf-8")
         trainer.check(file)
     return text
+
+
+def nothing_to_train(room: Room) -> InputError:
+    """Return the error of who wants to train what the recipe does not train, or before there is a version to train on."""
+    if room.recipe.train is None:
+        return RecipeError("the recipe does not train", place="train", mend="Add a `train` section.")
+    mend = f"`selftaught run {room.folder} --until 1/export` makes one."
+    return InputError("there is no dataset version to train on yet", place=room.folder, mend=mend)
 
 
 def base_model_of(room: Room) -> str:
@@ -156,7 +170,7 @@ def base_model_of(room: Room) -> str:
     settings = room.recipe.train
     named = (settings.base_model if settings else None) or room.recipe.endpoint.model
     local = room.recipe.endpoint.kind == "local"
-    path = (room.folder / Path(named).expanduser()).resolve()
+    path = (room.folder / expand(named)).resolve()
     if path.is_dir():
         if local:
             read_config(path)
@@ -170,13 +184,13 @@ def base_model_of(room: Room) -> str:
 
 
 def find_checkpoint(room: Room, store: Store, training: str) -> Checkpoint | None:
-    """Return a finished training's checkpoint, None where it has none or its folder is gone."""
+    """Return a finished training's checkpoint, None where it has none, or its folder is gone or holds other weights."""
     with store.read() as connection:
         row = connection.execute(
             "SELECT round, model, weights, id, steps, losses FROM trainings WHERE id = ? AND weights IS NOT NULL",
             [training],
         ).fetchone()
-    if row is None or not (room.folder / row[1]).is_dir():
+    if row is None or _fingerprint(str(room.folder / row[1])) != row[2]:
         return None
     losses = json.loads(row[5])
     return Checkpoint(row[0], room.folder / row[1], row[2], row[3], 0.0, row[4], losses[-1][1] if losses else None)
@@ -214,14 +228,16 @@ def _without_room(model: str, room: Path) -> str:
 def _begin(store: Store, row: dict[str, Any]) -> None:
     columns = ", ".join(row)
     places = ", ".join("?" * len(row))
-    with store.writer(), store.write() as connection:
+    with store.write() as connection:
         connection.execute("DELETE FROM trainings WHERE id = ?", [row["id"]])
         connection.execute(f"INSERT INTO trainings ({columns}, started_at) VALUES ({places}, now())", [*row.values()])
 
 
-def _finish(store: Store, identity: str, **columns: Any) -> None:
+def _finish(store: Store, identity: str, seconds: float, **columns: Any) -> None:
     assignments = ", ".join(f"{name} = ?" for name in columns)
-    with store.writer(), store.write() as connection:
+    # A reader may hold the file open; what took so long to make is worth waiting for as long again.
+    with store.write(patience=max(seconds, WRITE_PATIENCE)) as connection:
         connection.execute(
-            f"UPDATE trainings SET finished_at = now(), {assignments} WHERE id = ?", [*columns.values(), identity]
+            f"UPDATE trainings SET finished_at = now(), seconds = ?, {assignments} WHERE id = ?",
+            [seconds, *columns.values(), identity],
         )

@@ -64,6 +64,8 @@ def divide_questions(settings: Questions, room: Path) -> Divided:
         training = _without(training, lambda question: _words(question) in asked, LEAKS)
     if not training.questions:
         mend = "Hold out less: `questions.validate.share`, `questions.evaluate`."
+        if evaluate and not (wanted and wanted.share):
+            mend = "`questions.evaluate` reads the questions to train on: name another source or split, or a `share`."
         raise QuestionError("every question is held out, none is left to train on", place=loaded.source, mend=mend)
     return Divided(
         training,

@@ -9,6 +9,7 @@ from typing import Any
 
 from selftaught_builder.errors import InputError
 from selftaught_builder.evaluation.summary import Evaluation, best, recorded
+from selftaught_builder.loop.steps import STAGES
 from selftaught_builder.report import queries
 from selftaught_builder.store import Store
 
@@ -199,11 +200,10 @@ def collect(store: Store, run: str) -> LoopReport:
 
 
 # A stage's own order, not the alphabet's; a round's server starts show in whichever stage waited for them.
-_STAGES = """
+_STAGES = f"""
 SELECT round, stage, finished_at IS NOT NULL AS finished, detail, epoch(finished_at) - epoch(started_at) AS elapsed
 FROM stages WHERE run = $run
-ORDER BY round, list_position(
-    ['sample', 'verify', 'rationalize', 'verify_rationalized', 'export', 'train', 'evaluate'], stage) NULLS LAST, stage
+ORDER BY round, list_position({list(STAGES)}, stage) NULLS LAST, stage
 """
 
 # The same YAML, data and base weights are the same training: a round may have found it done by another run.

@@ -6,16 +6,21 @@ from collections.abc import Collection
 
 ACCURACY = """\
 SELECT round, held_out, correct, questions, accuracy, low, high, only_base, only_now, p_value
-FROM evaluations WHERE run = $run ORDER BY held_out DESC, round"""
+FROM evaluations WHERE run = $run
+QUALIFY row_number() OVER (PARTITION BY round, held_out ORDER BY created_at DESC) = 1
+ORDER BY held_out DESC, round"""
 
 # Keys are shared between runs: a round's attempts are those of the weights that it sampled from, whichever run paid for them.
-# Where the weights are unknown, run and round stand in for them (as in `scope`).
+# Where the weights are unknown, run and round stand in for them; of a round that began anew the last weights count (as in
+# `scope`).
 _MADE = """\
 made AS (
     SELECT DISTINCT r.round AS loop_round, a.*{missing}
     FROM attempts_wide a JOIN run_questions q ON q.run = $run AND q.question = a.question
-    JOIN rounds r ON r.run = $run AND r.round > 0 AND r.model = a.model AND r.weights = a.weights
-        AND (r.weights <> 'unknown' OR a.run = r.run AND a.round = r.round)
+    JOIN (
+        FROM rounds WHERE run = $run AND round > 0
+        QUALIFY row_number() OVER (PARTITION BY round ORDER BY started_at DESC) = 1
+    ) r ON r.weights = a.weights AND (r.weights <> 'unknown' OR r.model = a.model AND a.run = r.run AND a.round = r.round)
     WHERE a.error IS NULL AND (a.kind = 'sampled' OR a.kind = 'rationalized' AND EXISTS (
         FROM stages s WHERE s.run = $run AND s.round = r.round AND s.stage = 'rationalize'
         AND coalesce((s.detail->>'planned')::BIGINT, 1) > 0))

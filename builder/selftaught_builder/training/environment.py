@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from selftaught_builder.paths import expand
 from selftaught_builder.training.errors import TrainingError
 
 VARIABLE = "SELFTAUGHT_TRAINER"
@@ -52,7 +53,7 @@ def find_python(room: Path | None = None) -> Path:
     """
     given = os.environ.get(VARIABLE)
     if given:
-        path = Path(given).expanduser().absolute()
+        path = expand(given).absolute()
         python = path / "bin" / "python" if path.is_dir() else path
         if not os.access(python, os.X_OK):
             mend = "It names the trainer's interpreter, or its environment's folder."
@@ -77,7 +78,8 @@ def find_environment(room: Path | None = None) -> Environment:
         asked = subprocess.run([python, "-I", "-c", _ASK], capture_output=True, check=True, timeout=60)
         found = json.loads(asked.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        problem = f"this interpreter does not run: {error}"
+        status = getattr(error, "returncode", None)
+        problem = f"this interpreter does not run: {error if status is None else f'it ended with status {status}'}"
         raise TrainingError(problem, place=python, mend=_how_to_install()) from None
     if not {"axolotl", "torch"} <= set(found):
         raise TrainingError("Axolotl is not installed in this environment", place=python, mend=_how_to_install())

@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -74,7 +75,7 @@ class Trainer:
     Attributes:
         python: the environment's interpreter.
         version: Axolotl's version.
-        device: `cpu` or `gpu`.
+        device: what trains, `cpu` or `gpu`; with `cpu` a GPU that is there stays unused.
     """
 
     python: Path
@@ -82,14 +83,18 @@ class Trainer:
     device: str
 
     @classmethod
-    def find(cls, room: Path | None = None) -> Trainer:
+    def find(cls, room: Path | None = None, device: str = "auto") -> Trainer:
         """Find the trainer; `environment.find_python` says where.
+
+        Args:
+            room: the recipe's folder.
+            device: `cpu`, `gpu`, or `auto`: what is there.
 
         Raises:
             TrainingError: Axolotl is not installed; the message says which command installs it.
         """
         found = find_environment(room)
-        return cls(found.python, found.version, found.device)
+        return cls(found.python, found.version, found.device if device == "auto" else device)
 
     def check(self, yaml: Path, capabilities: Mapping[str, Any] | None = None) -> None:
         """Check an Axolotl YAML against Axolotl's own schema: unknown keys, names and values.
@@ -102,13 +107,15 @@ class Trainer:
         Raises:
             TrainingError: something in it is wrong; the message names the key.
         """
-        command = [*self._command("check", yaml), "--log", os.devnull]
-        if capabilities is not None:
-            command += ["--capabilities", json.dumps(dict(capabilities))]
-        with _started(command, _environment(self.python, yaml)) as process:
-            events = list(_events(process))
-            code = process.wait()
-        _raise_failure(events, code, yaml, yaml)
+        with tempfile.TemporaryDirectory() as folder:
+            log = Path(folder, LOG)
+            command = [*self._command("check", yaml), "--log", str(log)]
+            if capabilities is not None:
+                command += ["--capabilities", json.dumps(dict(capabilities))]
+            with _started(command, self._environment(yaml)) as process:
+                events = list(_events(process))
+                code = process.wait()
+            _raise_failure(events, code, yaml, log, place=yaml)  # this log does not stay
 
     def train(
         self,
@@ -139,7 +146,7 @@ class Trainer:
         for left in (MODEL, PREPARED):
             shutil.rmtree(folder / left, ignore_errors=True)
         cache = {"HF_DATASETS_CACHE": str(folder.absolute() / PREPARED / "cache")}
-        environment = {**cache, **_environment(self.python, yaml)}
+        environment = {**cache, **self._environment(yaml)}
         command = [*self._command("train", yaml), "--log", str(log), "--launcher", launcher, "--", *launcher_args]
         began, events, losses = time.monotonic(), [], []
         with (
@@ -155,9 +162,9 @@ class Trainer:
                     losses.append((progress.step, progress.loss))
                     on_progress(progress)
             code = process.wait()
-        _raise_failure(events, code, yaml, log)
         done = next((event for event in events if event["event"] == "done"), None)
-        if done is None:
+        if done is None:  # else its exit status says nothing more: torch may crash as its interpreter is taken down
+            _raise_failure(events, code, yaml, log)
             raise explain_death(code, yaml, log)
         adapter = Path(done["adapter"]) if done["adapter"] else None
         rows = next((event["rows"] for event in events if event["event"] == "start"), None)
@@ -167,27 +174,46 @@ class Trainer:
         launcher = trainer_files() / "launch.py"
         return [str(self.python), str(launcher), command, str(yaml.absolute()), "--parent", str(os.getpid())]
 
+    def _environment(self, yaml: Path) -> dict[str, str]:
+        """Return the process's variables: no telemetry, threads that sleep when idle, no hub where none is needed."""
+        quiet = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "TOKENIZERS_PARALLELISM": "false"}
+        offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"} if _is_local(yaml) else {}
+        private = {"AXOLOTL_DO_NOT_TRACK": "1", "DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+        device = {"CUDA_VISIBLE_DEVICES": ""} if self.device == "cpu" else {}
+        # Axolotl looks for torchrun on the path.
+        path = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", os.defpath)])
+        own = {"PATH": path, "PYTHONUNBUFFERED": "1"}
+        environment = {**offline, **quiet, **os.environ, **private, **device, **own}
+        # Without its own bytecode, each start spends 14 s of CPU more on compiling; and the launcher is of two files.
+        for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONSAFEPATH"):
+            environment.pop(name, None)
+        return environment
+
 
 def _progress(event: Mapping[str, Any]) -> Progress:
     rate, speed = event.get("learning_rate"), event.get("tokens_per_second")
     return Progress(event["step"], event["steps"], event["loss"], rate, speed)
 
 
-def _raise_failure(events: Sequence[Mapping[str, Any]], code: int, yaml: Path, log: Path) -> None:
+def _raise_failure(
+    events: Sequence[Mapping[str, Any]], code: int, yaml: Path, log: Path, place: Path | None = None
+) -> None:
     failed = next((event for event in events if event["event"] == "failed"), None)
     if failed is not None:
-        raise explain(failed, yaml, log)
+        raise explain(failed, yaml, log, place)
     if code:
-        raise explain_death(code, yaml, log)
+        raise explain_death(code, yaml, log, place)
 
 
 def _events(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
     assert process.stdout is not None  # noqa: S101 - it is a pipe; said for the type checker
     for line in process.stdout:
         try:
-            yield json.loads(line)
-        except ValueError:  # cut short by a kill
-            return
+            event = json.loads(line)
+        except ValueError:  # cut short by a kill; whatever follows is read all the same, for a full pipe would block
+            continue
+        if isinstance(event, dict) and "event" in event:
+            yield event
 
 
 @contextlib.contextmanager
@@ -221,18 +247,6 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             stream.close()
-
-
-def _environment(python: Path, yaml: Path) -> dict[str, str]:
-    """Return the trainer's environment: no telemetry, threads that sleep when idle, and no hub where none is needed."""
-    quiet = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "TOKENIZERS_PARALLELISM": "false"}
-    offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"} if _is_local(yaml) else {}
-    private = {"AXOLOTL_DO_NOT_TRACK": "1", "DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    path = os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)])  # Axolotl looks for torchrun there
-    environment = {**offline, **quiet, **os.environ, **private, "PATH": path, "PYTHONUNBUFFERED": "1"}
-    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"):
-        environment.pop(name, None)  # without its own bytecode, each start spends 14 s of CPU more on compiling
-    return environment
 
 
 def _is_local(yaml: Path) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from selftaught_builder.errors import RecipeError
+from selftaught_builder.paths import expand
 from selftaught_builder.recipe import Train, read_yaml
 from selftaught_builder.training.environment import trainer_files
 
@@ -77,7 +78,8 @@ def render_yaml(settings: Train, order: Order, room: Path, device: str) -> str:
         text = template.read_text(encoding="utf-8")
         text = _with_data(text, order)
         values = _values(settings, order, room, device)
-        there = {key: value for key, value in values.items() if _find(text, key)}
+        known = yaml.safe_load(text)
+        there = {key: value for key, value in values.items() if key in known}
         for key, value in there.items():
             text = _replace(text, key, _dump({key: value}))
         further = {key: value for key, value in values.items() if key not in there}
@@ -114,6 +116,9 @@ def _values(settings: Train, order: Order, room: Path, device: str) -> dict[str,
 
 def _batches(settings: Train) -> tuple[int, int]:
     """Return rows per device and pass, and passes per step, so that a step has `batch_size` rows over all devices."""
+    if settings.launcher_args and settings.launcher == "python":
+        mend = "Set train.launcher to torchrun or accelerate; `python` is one process and takes none."
+        raise RecipeError("arguments without a launcher", place="train.launcher_args", mend=mend)
     devices = _devices(settings.launcher_args)
     micro = settings.micro_batch_size or max(1, settings.batch_size // devices)
     passes, rest = divmod(settings.batch_size, micro * devices)
@@ -131,7 +136,7 @@ def _devices(arguments: Sequence[str]) -> int:
         said[name.lstrip("-").replace("-", "_")] = value
     count = 1
     for name in ("nnodes", "nproc_per_node", "num_processes"):
-        count *= int(said[name]) if said.get(name, "").isdecimal() else 1
+        count *= max(1, int(said[name])) if said.get(name, "").isdecimal() else 1
     return count
 
 
@@ -142,7 +147,7 @@ def _folders(order: Order) -> dict[str, str]:
 
 def _model(name: str, room: Path) -> str:
     """Return a folder's absolute path, from the room or the working folder; anything else is a hub id."""
-    path = Path(name).expanduser()
+    path = expand(name)
     for folder in (room / path, path):
         if folder.is_dir():
             return str(folder.resolve())
@@ -152,14 +157,9 @@ def _model(name: str, room: Path) -> str:
 # A shipped template, edited as text
 
 
-def _find(text: str, key: str) -> re.Match[str] | None:
-    """Find a top-level key with all lines that belong to it."""
-    return re.search(rf"(?m)^{re.escape(key)}:(?P<first>[^\n]*)\n(?:[ -][^\n]*\n)*", text)
-
-
 def _replace(text: str, key: str, block: str) -> str:
-    """Put `block` where the key stands; a comment beside the key stays where the block has one line."""
-    found = _find(text, key)
+    """Put `block` in the place of a top-level key's lines; a comment beside the key stays where it has one line."""
+    found = re.search(rf"(?m)^{re.escape(key)}:(?P<first>[^\n]*)\n(?:[ -][^\n]*\n)*", text)
     assert found is not None, key  # noqa: S101
     comment = re.search(r"\s+# .*$", found["first"])
     if comment and block.count("\n") == 1:
@@ -183,7 +183,7 @@ def _dump(data: Any, **options: Any) -> str:
 
 
 def _render_own(settings: Train, order: Order, room: Path) -> str:
-    path = room / Path(settings.recipe).expanduser()
+    path = room / expand(settings.recipe)
     if not path.is_file():
         known = sorted(file.stem for file in (trainer_files() / "recipes").glob("*.yaml"))
         close = difflib.get_close_matches(settings.recipe, known, n=1)
@@ -196,8 +196,13 @@ def _render_own(settings: Train, order: Order, room: Path) -> str:
     own, _ = read_yaml(path)
     if not isinstance(own, dict):
         raise RecipeError("an Axolotl YAML is a mapping of keys", place=path, mend="Start from a shipped one.")
-    filled = {"base_model": _model(order.base_model, room), "seed": settings.seed, "max_steps": order.steps}
-    for key, value in filled.items():
+    base_model = _model(order.base_model, room)
+    if own.get("base_model") is not None and _model(str(own["base_model"]), room) != base_model:
+        problem = f"names {own['base_model']} as base_model, and this round trains from {base_model}"
+        mend = "Take it out there; train.base_model, or endpoint.model, says what training starts from."
+        raise RecipeError(problem, place=path, mend=mend)
+    own["base_model"] = base_model
+    for key, value in {"seed": settings.seed, "max_steps": order.steps}.items():
         if own.get(key) is None:
             own[key] = value
     own["datasets"] = [_own_dataset(own.get("datasets"), order)]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from selftaught_builder.endpoints import fingerprint
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.endpoints.local import default_cache, default_slots, resolve_model
 from selftaught_builder.endpoints.local.smollm2 import find_smollm2
@@ -52,6 +53,36 @@ def test_bytes_moved_between_files_change_the_fingerprint(tmp_path: Path) -> Non
         for index, part in enumerate(parts):
             (tmp_path / name / f"{index}.safetensors").write_bytes(part)
     assert fingerprint_weights(tmp_path / "a") != fingerprint_weights(tmp_path / "b")
+
+
+def test_large_weights_are_read_once_and_again_when_they_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fingerprint, "_SETTLED_SECONDS", -1.0)
+    read, blocks = [], fingerprint._blocks
+    monkeypatch.setattr(fingerprint, "_blocks", lambda file: read.append(file.name) or blocks(file))
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(b"one")
+    first = fingerprint_weights(tmp_path)
+    assert (fingerprint_weights(tmp_path), read) == (first, ["model.safetensors"])
+    weights.write_bytes(b"two")
+    os.utime(weights, (1, 1))
+    second = fingerprint_weights(tmp_path)
+    assert second != first
+    other = tmp_path / "other"
+    other.write_bytes(b"six")
+    os.utime(other, (1, 1))
+    other.replace(weights)  # the same name, size and time
+    assert len({first, second, fingerprint_weights(tmp_path)}) == 3
+    assert fingerprint_weights(weights) != fingerprint_weights(tmp_path)
+
+
+def test_what_changed_a_moment_ago_is_read_again(tmp_path: Path) -> None:
+    """A file's times may be too coarse to tell two writes apart."""
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(b"one")
+    fingerprint_weights(tmp_path)
+    assert not [state for state in fingerprint._hashed if (weights.name, weights.stat().st_ino) == state[1][0:3:2]]
 
 
 def test_nothing_to_fingerprint_is_named(tmp_path: Path) -> None:

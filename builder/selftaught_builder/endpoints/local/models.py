@@ -10,6 +10,7 @@ from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.endpoints.local.gguf import CONVERTER, convert_llama
 from selftaught_builder.endpoints.local.smollm2 import SMOLLM2, find_smollm2
 from selftaught_builder.errors import EndpointError
+from selftaught_builder.paths import expand
 
 _SMALL_BYTES = 60_000_000
 
@@ -32,7 +33,7 @@ class LocalModel:
 def default_cache() -> Path:
     """Return where converted models are kept: $SELFTAUGHT_CACHE, or ~/.cache/selftaught."""
     given = os.environ.get("SELFTAUGHT_CACHE")
-    return Path(given).expanduser() if given else Path.home() / ".cache" / "selftaught"
+    return expand(given) if given else Path.home() / ".cache" / "selftaught"
 
 
 def resolve_model(model: str, cache: Path | None = None, *, dtype: str = "f16") -> LocalModel:
@@ -46,7 +47,7 @@ def resolve_model(model: str, cache: Path | None = None, *, dtype: str = "f16") 
     """
     if model == SMOLLM2:
         return LocalModel(path := find_smollm2(), SMOLLM2, fingerprint_weights(path))
-    path = Path(model).expanduser()
+    path = expand(model)
     if path.suffix == ".gguf" and path.is_file():
         return LocalModel(path, path.stem, fingerprint_weights(path))
     if path.is_dir():

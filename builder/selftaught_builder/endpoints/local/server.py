@@ -21,6 +21,7 @@ from selftaught_builder.endpoints.local.models import LocalModel, default_slots
 from selftaught_builder.endpoints.local.process import usable_cores
 from selftaught_builder.endpoints.ports import check_port
 from selftaught_builder.errors import EndpointError
+from selftaught_builder.logs import last_lines
 
 _STOP_SECONDS = 5.0
 
@@ -171,10 +172,7 @@ class LlamaServer:
             raise self._failure(f"the server does not answer: {error}") from None
 
     def _failure(self, problem: str) -> EndpointError:
-        text = ""
-        with suppress(OSError):
-            text = self._log_path().read_text(encoding="utf-8", errors="replace")
-        lines = [line for line in text.splitlines() if line.strip()][-8:]
+        lines = last_lines(self._log_path())
         mend = "\n  ".join(["Check the file, or the memory free on this machine. The server said:", *lines])
         return EndpointError(problem, place=self.model.gguf, mend=mend)
 

@@ -27,6 +27,7 @@ from selftaught_builder.endpoints.sglang.routes import UNSET, Routes, Served
 from selftaught_builder.endpoints.supervised import Supervised, how_it_ended, open_log
 from selftaught_builder.errors import EndpointError
 from selftaught_builder.keys import UNKNOWN_WEIGHTS
+from selftaught_builder.paths import expand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +62,7 @@ class SGLangServing(Timed):
         self.settings, self._room = settings, room
         self._found_running = settings.base_url is not None
         swap = settings.sglang.swap
+        self._args = {name.lstrip("-").replace("-", "_"): value for name, value in settings.sglang.args.items()}
         self._swap = "update_weights" if self._found_running and swap == "restart" else swap
         self._log: Path | None = None
         self._process: Supervised | None = None
@@ -125,8 +127,7 @@ class SGLangServing(Timed):
             ours["weight_version"] = base.weights
         if self._swap == "adapter":
             ours |= _LORA
-        theirs = {name.lstrip("-").replace("-", "_"): value for name, value in self.settings.sglang.args.items()}
-        words = render_arguments({**ours, **theirs, "port": port}, options)
+        words = render_arguments({**ours, **self._args, "port": port}, options)
         return [str(self._python()), "-m", "sglang.launch_server", *words]
 
     def _own_model(self) -> Wanted:
@@ -260,14 +261,15 @@ class SGLangServing(Timed):
 
     def _start(self, base: Wanted) -> None:
         options = installed_options(self._python())
-        host = str(self.settings.sglang.args.get("host", "127.0.0.1"))
-        port = int(self.settings.sglang.args.get("port", 0))
+        host = str(self._args.get("host", "127.0.0.1"))
+        port = int(self._args.get("port", 0))
         if port:
             check_port(host, port)
         else:
             port = free_port(host)
         command = self.command(base, port, options)
-        reached = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - the user's own choice
+        reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - the user's own choice
+        reached = f"[{reached}]" if ":" in reached else reached
         routes = Routes(Control(self.settings, f"http://{reached}:{port}/v1"), self.settings.api_key_env)
         self._log = self._log or open_log(self._room, "sglang")
         environment = {"PYTHONUNBUFFERED": "1"}
@@ -282,8 +284,10 @@ class SGLangServing(Timed):
     def _wait(self, process: Supervised, routes: Routes, base: Wanted) -> None:
         limit = self.settings.sglang.startup
         deadline = time.monotonic() + limit
-        while not routes.healthy():
+        while True:
             status = process.status()
+            if status is None and routes.healthy():  # of a server that has ended, another may have the port
+                return
             problem = ""
             if status is not None:
                 problem = f"SGLang {how_it_ended(status)} while loading"
@@ -292,14 +296,14 @@ class SGLangServing(Timed):
             elif time.monotonic() > deadline:
                 problem = f"SGLang did not load the model within {limit:g} s"
             if problem:
-                mend = f"Its log is {process.log}, and ends:\n{process.last_lines()}"
+                mend = f"Its log is {process.log}, and ends:\n{routes.control.scrub(process.last_lines())}"
                 raise EndpointError(problem, place=base.where, mend=mend)
             time.sleep(_POLL_SECONDS)
 
     def _python(self) -> Path:
         """Return the interpreter of SGLang's environment, as a path that does not follow a venv's links."""
         given = self.settings.sglang.python
-        candidates = [self._room / Path(given).expanduser(), Path(given).expanduser()]
+        candidates = [self._room / expand(given), expand(given)]
         if "/" not in given and (found := shutil.which(given)):
             candidates.append(Path(found))
         for path in candidates:

@@ -48,7 +48,7 @@ CREATE TABLE rounds (
     weights       VARCHAR NOT NULL,   -- fingerprint of the served weights, or 'unknown'
     honours       JSON NOT NULL,      -- parameters a probe found honoured
     code_revision VARCHAR NOT NULL,
-    started_at    TIMESTAMPTZ NOT NULL,
+    started_at    TIMESTAMPTZ NOT NULL,   -- when a stage last began under them
     PRIMARY KEY (run, round, recipe_hash, endpoint, model, weights)
 );
 

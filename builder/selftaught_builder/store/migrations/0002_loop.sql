@@ -13,7 +13,7 @@ CREATE TABLE held_out_questions (
 CREATE TABLE stages (
     run         VARCHAR NOT NULL,
     round       INTEGER NOT NULL,     -- 0 is the base model, before the first training
-    stage       VARCHAR NOT NULL,     -- sample, verify, rationalize, export, train, evaluate
+    stage       VARCHAR NOT NULL,     -- sample, verify, rationalize, verify_rationalized, export, train, evaluate
     recipe_hash VARCHAR NOT NULL,
     started_at  TIMESTAMPTZ NOT NULL,
     finished_at TIMESTAMPTZ,          -- NULL while it is under way or was broken off
@@ -32,14 +32,14 @@ CREATE TABLE trainings (
     base_weights VARCHAR NOT NULL,
     yaml         VARCHAR NOT NULL,    -- the whole Axolotl YAML
     yaml_hash    VARCHAR NOT NULL,    -- SHA-256 over its bytes
-    folder       VARCHAR NOT NULL,    -- from the store's folder
+    folder       VARCHAR NOT NULL,    -- from the room's folder
     trainer      VARCHAR NOT NULL,    -- Axolotl's version
     steps        BIGINT NOT NULL,
     started_at   TIMESTAMPTZ NOT NULL,
     finished_at  TIMESTAMPTZ,
     seconds      DOUBLE,              -- of the trainer's process
     losses       JSON NOT NULL,       -- [[step, loss], ...]
-    model        VARCHAR,             -- the checkpoint's folder, from the store's folder
+    model        VARCHAR,             -- the checkpoint's folder, from the room's folder
     weights      VARCHAR,             -- its fingerprint: attempts and later trainings name it
     error        VARCHAR
 );

@@ -1,0 +1,11 @@
+"""Paths as people write them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def expand(name: str | Path) -> Path:
+    """Return a path with `~` read as a home folder; as it stands where it names nobody's, which pathlib raises for."""
+    return Path(os.path.expanduser(name))
