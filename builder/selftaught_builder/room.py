@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from selftaught_builder.errors import InputError, RecipeError
+from selftaught_builder.paths import expand
 from selftaught_builder.prompts import Prompter
 from selftaught_builder.questions import Divided, Loaded, divide_questions
 from selftaught_builder.questions.sources import override_source
@@ -85,4 +86,4 @@ def _override(settings: Questions, source: str) -> Questions:
     """A local path may stand for the hub's copy; an address (`hf://`, `gym://`) replaces the source as it is."""
     if "://" in source:
         return settings.model_copy(update={"source": source, "query": None})
-    return override_source(settings, Path(source).expanduser())
+    return override_source(settings, expand(source))

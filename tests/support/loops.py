@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from selftaught_builder.evaluation.summary import Scope, record, summarise
+from selftaught_builder.evaluation.summary import Examinee, record, summarise
 from selftaught_builder.keys import attempt_id, attempt_key
 from selftaught_builder.store import Store, insert_frame, open_store
 from selftaught_builder.verification import verify
@@ -111,7 +111,7 @@ class Loop:
         with self.store.writer():
             verify(self.store, names)
 
-    def scope(self, weights: str = BASE, k: int = 0) -> Scope:
+    def examinee(self, weights: str = BASE, k: int = 0) -> Examinee:
         """Return the keys of a model's evaluation: greedy on both sets, k samples on the evaluate set."""
         asked = [
             self.question(name, place) for name in ("validate", "evaluate") for place in range(getattr(self, name))
@@ -122,7 +122,7 @@ class Loop:
 
         sampled = [question for question in asked if question.startswith("evaluate")] if k else []
         samples = {question: [key(question, 1, index) for index in range(k)] for question in sampled}
-        return Scope("tiny", weights, {question: key(question, 0, 0) for question in asked}, samples)
+        return Examinee("tiny", weights, {question: key(question, 0, 0) for question in asked}, samples)
 
     def evaluated(self, round_number: int, weights: str, right: int, k: int = 0) -> None:
         """Evaluate a model that gets the first `right` of the evaluate questions, and half of them with true equations."""
@@ -134,9 +134,9 @@ class Loop:
                 for index in range(k if name == "evaluate" else 0):
                     self.attempt(self.question(name, place), said, index=index, temperature=1, **where)
         self.verify()
-        base = None if round_number == 0 else self.scope()
+        base = None if round_number == 0 else self.examinee()
         with self.store.writer():
-            found = summarise(self.store, self.run, round_number, self.scope(weights, k), base, VERIFIERS)
+            found = summarise(self.store, self.run, round_number, self.examinee(weights, k), base, VERIFIERS)
             record(self.store, found)
 
     def round(self, number: int, weights: str) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from selftaught_builder.evaluation.summary import Evaluation, Scope, record, recorded, summarise
+from selftaught_builder.evaluation.summary import Evaluation, Examinee, record, recorded, summarise
 from selftaught_builder.keys import weights_identity
 from selftaught_builder.pipeline import Asked, Part, Silent, Turn, Watcher, ask
 from selftaught_builder.plans import Asking, Known, Plan, evaluation_tokens, parameters_of
@@ -37,7 +37,7 @@ def evaluate(room: Room, watcher: Watcher | None = None, turn: Turn | None = Non
     if asked.interrupted or asked.identity is None:
         return asked, []
     store = room.store()
-    now = _scope(room, asked.identity.model, asked.identity.weights, turn.number)
+    now = _examinee(room, asked.identity.model, asked.identity.weights, turn.number)
     with store.writer():
         verify(store, room.recipe.verify)
         base = _base(room, store) if turn.number != BASE else None
@@ -71,19 +71,19 @@ def _asked(room: Room) -> tuple[_Asked, _Asked]:
     )
 
 
-def _base(room: Room, store: Store) -> Scope | None:
+def _base(room: Room, store: Store) -> Examinee | None:
     """The attempts of the model that round 0 evaluated; None where it did not."""
     for one in recorded(store, room.run):
         if one.round == BASE:
-            return _scope(room, one.model, one.weights, BASE)
+            return _examinee(room, one.model, one.weights, BASE)
     return None
 
 
-def _scope(room: Room, model: str, weights: str, number: int) -> Scope:
+def _examinee(room: Room, model: str, weights: str, number: int) -> Examinee:
     """The attempts that an evaluation consists of when these weights answer."""
     identity = weights_identity(weights, run=room.run, round_number=number, model=model)
     greedy, samples = (_keys(room, asked, identity) for asked in _asked(room))
-    return Scope(model, weights, {question: keys[0] for question, keys in greedy.items()}, samples)
+    return Examinee(model, weights, {question: keys[0] for question, keys in greedy.items()}, samples)
 
 
 def _keys(room: Room, asked: _Asked, weights: str) -> dict[str, list[str]]:

@@ -19,8 +19,8 @@ from selftaught_builder.verification import current_versions
 
 
 @dataclass(frozen=True)
-class Scope:
-    """The attempts that evaluate one model, by the keys that its plan consists of.
+class Examinee:
+    """A model under evaluation, and its attempts by the keys that its plan consists of.
 
     Keys cover question, prompt, parameters and weights, so attempts that another run made of the same weights count, and
     those of an older prompt or another temperature do not.
@@ -109,7 +109,7 @@ WHERE a.kind = 'evaluated' AND a.error IS NULL AND a.key IN (SELECT unnest($keys
 
 
 def summarise(
-    store: Store, run: str, round_number: int, now: Scope, base: Scope | None, verifiers: Collection[str]
+    store: Store, run: str, round_number: int, now: Examinee, base: Examinee | None, verifiers: Collection[str]
 ) -> list[Evaluation]:
     """Count how a model does on a run's held-out questions: one evaluation for each set that has questions.
 
@@ -125,8 +125,8 @@ def summarise(
         verifiers: the recipe's verifiers; false equations are counted where `equations` is among them.
     """
     held_out = _held_out(store, run)
-    scopes = [now] if base is None else [now, base]
-    found = _attempts(store, [key for scope in scopes for key in _keys(scope)])
+    examinees = [now] if base is None else [now, base]
+    found = _attempts(store, [key for examinee in examinees for key in _keys(examinee)])
     counted = "equations" in verifiers
     return [
         _evaluation(run, round_number, name, questions, now, base, found, counted)
@@ -184,8 +184,8 @@ def _held_out(store: Store, run: str) -> dict[str, list[str]]:
     return dict(rows)
 
 
-def _keys(scope: Scope) -> list[str]:
-    return [*scope.greedy.values(), *(key for keys in scope.samples.values() for key in keys)]
+def _keys(examinee: Examinee) -> list[str]:
+    return [*examinee.greedy.values(), *(key for keys in examinee.samples.values() for key in keys)]
 
 
 def _attempts(store: Store, keys: list[str]) -> dict[str, _Attempt]:
@@ -200,8 +200,8 @@ def _evaluation(
     round_number: int,
     held_out: str,
     questions: list[str],
-    now: Scope,
-    base: Scope | None,
+    now: Examinee,
+    base: Examinee | None,
     found: Mapping[str, _Attempt],
     counted: bool,
 ) -> Evaluation:
@@ -242,13 +242,13 @@ def _evaluation(
 
 
 def _sampled(
-    questions: list[str], scope: Scope, found: Mapping[str, _Attempt]
+    questions: list[str], examinee: Examinee, found: Mapping[str, _Attempt]
 ) -> tuple[int, dict[str, float], float | None]:
     """k, pass@j by str(j) and majority@k of a set; a missing sample is a wrong one that does not vote."""
-    k = max((len(scope.samples.get(question, ())) for question in questions), default=0)
+    k = max((len(examinee.samples.get(question, ())) for question in questions), default=0)
     if not k:
         return 0, {}, None
-    samples = [[found.get(key) for key in scope.samples.get(question, ())] for question in questions]
+    samples = [[found.get(key) for key in examinee.samples.get(question, ())] for question in questions]
     right = [sum(bool(one and one.right) for one in some) for some in samples]
     tries = sorted({1 << power for power in range(k.bit_length())} | {k})
     passes = {str(j): fmean(pass_at_k(k, count, j) for count in right) for j in tries}

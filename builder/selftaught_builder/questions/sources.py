@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from selftaught_builder.errors import QuestionError
+from selftaught_builder.paths import expand
 from selftaught_builder.questions.files import FILE_READERS
 from selftaught_builder.questions.gym import read_gym
 from selftaught_builder.questions.hub import read_folder, read_hub
@@ -67,7 +68,7 @@ def override_source(settings: Questions, path: Path) -> Questions:
 def _database(source: str, room: Path) -> Path | None:
     if not source:
         return None
-    path = room / Path(source).expanduser()
+    path = room / expand(source)
     if path.suffix not in _DATABASES:
         mend = "Name the file in the query itself (FROM 'file.csv') and drop `source`, or drop `query`."
         raise QuestionError("`query` goes with no source but a DuckDB file", place=_PLACE, mend=mend)
@@ -75,7 +76,7 @@ def _database(source: str, room: Path) -> Path | None:
 
 
 def _read_path(source: str, room: Path, split: str | None) -> NumberedRows:
-    path = room / Path(source).expanduser()
+    path = room / expand(source)
     if path.is_dir():
         return read_folder(path, split)
     paths = [path] if path.is_file() else _glob(source, room)
@@ -85,7 +86,7 @@ def _read_path(source: str, room: Path, split: str | None) -> NumberedRows:
 
 
 def _glob(source: str, room: Path) -> list[Path]:
-    pattern = str(Path(source).expanduser())
+    pattern = str(expand(source))
     paths = [room / name for name in sorted(glob.glob(pattern, root_dir=room, recursive=True))]
     files = [path for path in paths if path.is_file()]
     if not files:
