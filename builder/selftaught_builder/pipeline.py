@@ -197,12 +197,14 @@ class Part:
         askings: the questions, given the store.
         k: samples for each.
         parameters: sampling parameters, as sent.
+        title: what a person is told of it; the kind where "".
     """
 
     kind: str
     askings: Callable[[Store], list[Asking]]
     k: int
     parameters: Mapping[str, Any]
+    title: str = ""
 
 
 def ask(room: Room, parts: Sequence[Part], watcher: Watcher, turn: Turn) -> Asked:
@@ -247,7 +249,7 @@ async def _ask_endpoint(
             if lacking < plan.size:
                 watcher.note(f"{plan.size - lacking} of {plan.size} were there already")
             started = time.monotonic()
-            with _stopped_by_signals(sampler, watcher), watcher.stage(part.kind, lacking, sampler.tally):
+            with _stopped_by_signals(sampler, watcher), watcher.stage(part.title or part.kind, lacking, sampler.tally):
                 await sampler.run(plan)
             done = Asked(
                 done.tally,

@@ -111,7 +111,7 @@ def require_run(store: Store, run: str) -> None:
     """Raise InputError where the store has no run of this name."""
     known = store.sql("SELECT id FROM runs ORDER BY id")["id"].to_list()
     if run not in known:
-        mend = f"There are: {', '.join(known)}." if known else "`selftaught sample` begins one."
+        mend = f"There are: {', '.join(known)}." if known else "`selftaught run` begins one."
         raise InputError(f"no run `{run}` in this store", place="run", mend=mend)
 
 

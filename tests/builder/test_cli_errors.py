@@ -186,7 +186,7 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str | None], list[str]]] = {
         ["keep:", "syntax error"],
     ),
     "unknown audit": (with_store, ["audit", None, "luck"], ["no audit `luck`", "lucky_minority"]),
-    "no store": (as_it_is, ["status", None], ["store.duckdb", "no store here", "selftaught sample"]),
+    "no store": (as_it_is, ["status", None], ["store.duckdb", "no store here", "selftaught run"]),
     "newer store": (newer, ["status", None], ["store.duckdb", "schema 999", "pip install -U selftaught"]),
     "corrupt store": (
         broken(b"\1" * 9999, "store.duckdb"),

@@ -139,7 +139,7 @@ def cut(share: float) -> Callable[[Path], None]:
 
 
 WRONG = {
-    "missing": (lambda path: None, "no store here", "`selftaught sample` makes one"),
+    "missing": (lambda path: None, "no store here", "`selftaught run` makes one"),
     "newer": (newer, f"schema 999; this selftaught knows schemas up to {NEWEST}", "Upgrade selftaught"),
     "foreign": (foreign, "a DuckDB file, but no store", "Name another file"),
     "random bytes": (lambda path: path.write_bytes(bytes(range(256)) * 99), "cannot be opened", "restore a copy"),

@@ -7,6 +7,7 @@ and never as rich markup.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
     from selftaught_builder.funnel import Funnel
     from selftaught_builder.sampler import Tally, Task
 
-console = Console(highlight=False)
+
+def _width() -> int | None:
+    """The terminal's own width, or COLUMNS; a file or a pipe has room for every table."""
+    return None if sys.stdout is None or sys.stdout.isatty() or "COLUMNS" in os.environ else _FILE_COLUMNS
+
+
+_FILE_COLUMNS = 180
+console = Console(highlight=False, width=_width())
 errors = Console(stderr=True, highlight=False)
 
 _NARROW = 24

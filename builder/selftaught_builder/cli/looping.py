@@ -128,4 +128,4 @@ def evaluate(
     if json:
         show_json([asdict(one) for one in found])
     else:
-        show_table(accuracy_table(found))
+        show_table(accuracy_table(found, model))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.errors import EndpointError
-from selftaught_builder.paths import expand
+from selftaught_builder.paths import expand, model_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def find_wanted(model: str | Path, room: Path) -> Wanted:
     if folder is not None:
         folder = folder.resolve()
         adapter = (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file()
-        return Wanted(str(folder), folder.name, fingerprint_weights(folder), adapter)
+        return Wanted(str(folder), model_name(folder), fingerprint_weights(folder), adapter)
     if isinstance(model, Path) or given.is_absolute() or str(model).startswith("."):
         raise EndpointError("no such folder", place=model, mend="Name a checkpoint's folder, or a model id.")
     return Wanted(str(model), str(model))

@@ -30,8 +30,10 @@ def evaluate(room: Room, watcher: Watcher | None = None, turn: Turn | None = Non
     """
     turn = turn or Turn(BASE)
     parts = [
-        Part("evaluated", lambda store, askings=askings: askings, k, parameters)
-        for askings, k, parameters in _asked(room)
+        Part("evaluated", lambda store, askings=askings: askings, k, parameters, title)
+        for title, (askings, k, parameters) in zip(
+            ("greedy", f"{room.recipe.evaluate.k} samples"), _asked(room), strict=True
+        )
     ]
     asked = ask(room, parts, watcher or Silent(), turn)
     if asked.interrupted or asked.identity is None:

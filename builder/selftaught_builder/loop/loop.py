@@ -22,6 +22,7 @@ from selftaught_builder.loop.stopping import reason_to_stop
 from selftaught_builder.loop.training import (
     Checkpoint,
     base_model_of,
+    check_rendering,
     find_checkpoint,
     nothing_to_train,
     serves_adapters,
@@ -95,11 +96,7 @@ class Loop:
                 raise RecipeError(
                     problem, place="train.recipe", mend="Use full, lora or qlora, or an Axolotl YAML of your own."
                 )
-            served = [step for step in self.steps if step.place > (1, STAGES.index("train"))]
-            if served and not self.serving.takes_checkpoints:
-                problem = f"`{room.recipe.endpoint.kind}` cannot serve the checkpoint that {served[0]} needs"
-                mend = "To serve checkpoints use local, sglang or external (docs/serving.md)."
-                raise InputError(problem, place="endpoint.kind", mend=mend)
+            check_rendering(room)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -136,6 +133,11 @@ class Loop:
         if until:
             last = parse_step(until, "--until", self.steps, here)
             todo = [step for step in todo if step.place <= last.place]
+        served = [step for step in todo if self.room.recipe.train and step.place > (1, STAGES.index("train"))]
+        if served and not self.serving.takes_checkpoints:
+            problem = f"`{self.room.recipe.endpoint.kind}` cannot serve the checkpoint that {served[0]} needs"
+            mend = "Use local, sglang or external (docs/serving.md), stop with `--until 1/train`, or take `train` out."
+            raise InputError(problem, place="endpoint.kind", mend=mend)
         return todo
 
     def details(self) -> dict[Step, dict[str, Any]]:
@@ -146,6 +148,7 @@ class Loop:
         """Work through the steps. Raises what the stages raise, and `StoppedByUserError`."""
         todo, ran = self.todo(begin, until), Ran()
         with WriterLock(self.store.path.with_name(f"{self.store.path.name}.{file_name(self.room.run)}")), self.serving:
+            self._note_changed_recipe(todo)
             if begin and todo:
                 self.ledger.forget(todo[0])
             for step in todo:
@@ -164,6 +167,14 @@ class Loop:
         if self.room.recipe.train is None or newest is None:
             raise nothing_to_train(self.room)
         return self.run(f"{newest}/train", f"{newest}/train")
+
+    def _note_changed_recipe(self, todo: list[Step]) -> None:
+        finished, recipe = self.details(), shaping_hash(self.room.recipe)
+        stand = [step for step, detail in finished.items() if step not in todo and detail["recipe"] != recipe]
+        if self.room.recipe.train is not None and stand:
+            last = max(step.round for step in stand)
+            again = "`--from 1/sample` does them again"
+            self.watcher.note(f"the recipe has changed; the rounds up to {last} stand as they were trained ({again})")
 
     def reason_to_stop(self, step: Step) -> str | None:
         """Return why the loop ends before this step, or None.
@@ -229,10 +240,13 @@ class Loop:
 
     def _train(self, step: Step, ran: Ran) -> dict[str, Any]:
         self.serving.release()
+        self.watcher.note("starting Axolotl, which takes a while by itself")
         version = self.ledger.details()[Step(step.round, "export")]["version"]
         with self._shown(step) as on_progress:
             made = train_round(self.room, step.round, version, self._base_model(step.round), on_progress)
         loss = "" if made.loss is None else f", loss {made.loss:.3f}"
+        if not made.seconds:
+            self.watcher.note("trained before on the same data with the same YAML from the same weights: taken over")
         self.watcher.note(f"{made.folder.relative_to(self.room.folder)}: {made.steps} steps{loss}, {made.weights}")
         return {"training": made.training, "seconds": {"trainer": made.seconds}}
 

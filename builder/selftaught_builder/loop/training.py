@@ -28,8 +28,6 @@ from selftaught_builder.store import Store
 from selftaught_builder.store.database import WRITE_PATIENCE
 from selftaught_builder.training import Order, Progress, Trained, Trainer, render_yaml
 
-_BASE = "train.base_model"
-
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -130,19 +128,20 @@ def train_round(
 def rendered(room: Room) -> str:
     """Return the Axolotl YAML of the next training, over the newest dataset version, checked against Axolotl's own schema.
 
+    There need be no version yet: a YAML can be checked before anything is paid for.
+
     Raises:
-        InputError: the recipe does not train, no trainer is here, no version is made yet, or Axolotl refuses the YAML.
+        InputError: the recipe does not train, no trainer is here, or Axolotl refuses the YAML.
     """
     settings = room.recipe.train
     if settings is None:
         raise nothing_to_train(room)
     newest = "SELECT version FROM dataset_versions WHERE recipe_name = ? ORDER BY number DESC LIMIT 1"
     versions = room.store().sql(newest, [room.recipe.name])["version"].to_list() if room.store_path.exists() else []
-    if not versions:
-        raise nothing_to_train(room)
+    version = versions[0] if versions else "not-exported-yet"
     trainer = Trainer.find(room.folder, settings.device)
     order = Order(
-        room.folder / versions[0], base_model_of(room), room.folder / "trainings" / "by-hand", settings.steps.of(1)
+        room.folder / version, base_model_of(room), room.folder / "trainings" / "by-hand", settings.steps.of(1)
     )
     text = render_yaml(settings, order, room.folder, trainer.device)
     with tempfile.TemporaryDirectory() as scratch:
@@ -150,6 +149,14 @@ def rendered(room: Room) -> str:
         file.write_text(text, encoding="utf-8")
         trainer.check(file)
     return text
+
+
+def check_rendering(room: Room) -> None:
+    """Raise RecipeError where the recipe's `train` section gives no Axolotl YAML: before anything is asked, not after."""
+    settings = room.recipe.train
+    if settings is not None:
+        order = Order(Path("/version"), base_model_of(room), Path("/training"), settings.steps.of(1))
+        render_yaml(settings, order, room.folder, Trainer.find(room.folder, settings.device).device)
 
 
 def nothing_to_train(room: Room) -> InputError:
@@ -175,11 +182,12 @@ def base_model_of(room: Room) -> str:
         if local:
             read_config(path)
         return str(path)
+    place = "train.base_model" if settings and settings.base_model else "endpoint.model"
     mend = "Name a folder with config.json, tokenizer and *.safetensors, or a model on the hub (OWNER/NAME)."
     if path.exists():
-        raise RecipeError(f"`{named}` is a file, and training needs a checkpoint's folder", place=_BASE, mend=mend)
+        raise RecipeError(f"`{named}` is a file, and training needs a checkpoint's folder", place=place, mend=mend)
     if not re.fullmatch(r"[\w.-]+/[\w.-]+" if local else r"[\w.-]+(/[\w.-]+)?", named) or named.startswith("."):
-        raise RecipeError(f"`{named}` is no checkpoint's folder that training could start from", place=_BASE, mend=mend)
+        raise RecipeError(f"`{named}` is no checkpoint's folder that training could start from", place=place, mend=mend)
     return named
 
 

@@ -55,9 +55,15 @@ def _without_empty_columns(table: Table) -> Table:
     return replace(table, columns=[table.columns[at] for at in filled], rows=rows)
 
 
-def accuracy_table(evaluations: Sequence[Evaluation]) -> Table:
-    """Return the table of what models got right, without the columns in which nothing stands."""
-    return _without_empty_columns(_accuracy(evaluations))
+def accuracy_table(evaluations: Sequence[Evaluation], model: str | None = None) -> Table:
+    """Return the table of what models got right, without the columns in which nothing stands.
+
+    Args:
+        evaluations: its rows.
+        model: the name of the model that all of them are of, where it is none of a run's rounds.
+    """
+    table = _without_empty_columns(_accuracy(evaluations))
+    return replace(table, rows=[(row[0], model, *row[2:]) for row in table.rows]) if model else table
 
 
 def _accuracy(evaluations: Sequence[Evaluation]) -> Table:

@@ -132,7 +132,7 @@ def open_store(path: str | Path, *, create: bool = False, fsync: Fsync = "group"
     store = Store(path, fsync)
     if not path.exists():
         if not create:
-            raise StoreError("no store here", place=path, mend="`selftaught sample` makes one.")
+            raise StoreError("no store here", place=path, mend="`selftaught run` makes one.")
         _create(store)
     present = _present_schema(store)
     if present < max(schema.migrations()) or store.journal.segments():

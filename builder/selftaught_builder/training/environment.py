@@ -56,7 +56,9 @@ def find_python(room: Path | None = None) -> Path:
         path = expand(given).absolute()
         python = path / "bin" / "python" if path.is_dir() else path
         if not os.access(python, os.X_OK):
-            mend = "It names the trainer's interpreter, or its environment's folder."
+            mend = (
+                "It names the trainer's interpreter, or its environment's folder; unset it to look for `.venv-train`."
+            )
             raise TrainingError("no interpreter here", place=f"${VARIABLE}={given}", mend=mend)
         return python
     for start in (Path.cwd(), (room or Path.cwd()).resolve(), trainer_files()):

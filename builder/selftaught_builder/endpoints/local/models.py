@@ -10,7 +10,7 @@ from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.endpoints.local.gguf import CONVERTER, convert_llama
 from selftaught_builder.endpoints.local.smollm2 import SMOLLM2, find_smollm2
 from selftaught_builder.errors import EndpointError
-from selftaught_builder.paths import expand
+from selftaught_builder.paths import expand, model_name
 
 _SMALL_BYTES = 60_000_000
 
@@ -52,7 +52,9 @@ def resolve_model(model: str, cache: Path | None = None, *, dtype: str = "f16") 
         return LocalModel(path, path.stem, fingerprint_weights(path))
     if path.is_dir():
         weights = fingerprint_weights(path)
-        return LocalModel(_convert_once(path, cache or default_cache(), weights, dtype), path.resolve().name, weights)
+        return LocalModel(
+            _convert_once(path, cache or default_cache(), weights, dtype), model_name(path.resolve()), weights
+        )
     raise EndpointError(
         "no model by this name on this machine",
         place=model,
