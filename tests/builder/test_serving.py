@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selftaught_builder import pipeline
-from selftaught_builder.endpoints import Identity, Reply, Request, Serving, open_endpoint, serve
+from selftaught_builder.endpoints import Identity, Request, Serving, open_endpoint, serve
 from selftaught_builder.endpoints.checkpoint import find_wanted
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.endpoints.ports import check_port, free_port
@@ -34,11 +35,12 @@ from selftaught_builder.errors import EndpointError, RecipeError, SelftaughtErro
 from selftaught_builder.logs import last_lines
 from selftaught_builder.recipe import EndpointSettings
 from selftaught_builder.room import open_room
-from support import sglang
+from support import servings, sglang
 from support.rooms import attempts, write_room
 from support.sglang import gone, running, seen, wait_until, write_model
 
 ASKED = Request(({"role": "user", "content": "How much is 3 + 4?"},), "chat", {"temperature": 0.7}, 5)
+ask = partial(servings.ask, ASKED)
 
 
 @pytest.fixture
@@ -53,15 +55,6 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def sglang_settings(model: str = "base", base_url: str | None = None, **section: Any) -> EndpointSettings:
     section = {"python": sys.executable, "startup": 60, **section}
     return EndpointSettings.model_validate({"kind": "sglang", "model": model, "base_url": base_url, "sglang": section})
-
-
-def ask(serving: Serving, *, identify: bool = True) -> tuple[Identity | None, Reply]:
-    async def once() -> tuple[Identity | None, Reply]:
-        async with serving.client() as endpoint:
-            identity = await endpoint.identify() if identify else None
-            return identity, await endpoint.complete(ASKED)
-
-    return asyncio.run(once())
 
 
 def tensors(folder: Path) -> str:

@@ -169,8 +169,14 @@ def best(evaluations: Iterable[Evaluation]) -> Evaluation | None:
 
     The `evaluate` set is only reported: a choice made on it would flatter the chosen.
     """
-    validated = sorted((one for one in evaluations if one.held_out == "validate"), key=lambda one: one.round)
-    return max(validated, key=lambda one: one.accuracy, default=None)
+    validated = {one.round: one for one in evaluations if one.held_out == "validate"}
+    number = best_round({one.round: one.accuracy for one in validated.values()})
+    return None if number is None else validated[number]
+
+
+def best_round(accuracy: Mapping[int, float]) -> int | None:
+    """Return the round with the best accuracy, the earliest of equals; None where nothing was evaluated."""
+    return max(sorted(accuracy), key=accuracy.__getitem__, default=None)
 
 
 def _held_out(store: Store, run: str) -> dict[str, list[str]]:

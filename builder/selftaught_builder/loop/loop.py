@@ -13,7 +13,7 @@ from typing import Any
 from selftaught_builder import pipeline
 from selftaught_builder.endpoints import Endpoint
 from selftaught_builder.endpoints.serving import Serving, serve
-from selftaught_builder.errors import InputError, RecipeError, SelftaughtError
+from selftaught_builder.errors import InputError, SelftaughtError
 from selftaught_builder.evaluation.asking import conditions, evaluate
 from selftaught_builder.evaluation.summary import Evaluation, best, recorded
 from selftaught_builder.export.version import Version
@@ -22,10 +22,9 @@ from selftaught_builder.loop.stopping import reason_to_stop
 from selftaught_builder.loop.training import (
     Checkpoint,
     base_model_of,
-    check_rendering,
+    check_training,
     find_checkpoint,
     nothing_to_train,
-    serves_adapters,
     train_round,
 )
 from selftaught_builder.names import file_name
@@ -33,9 +32,7 @@ from selftaught_builder.pipeline import Asked, Turn, Watcher
 from selftaught_builder.room import Room
 from selftaught_builder.store import Store
 from selftaught_builder.store.lock import WriterLock
-from selftaught_builder.training import Progress, Trainer
-
-NOT_EXPORTED = ("preference", "stepwise")
+from selftaught_builder.training import Progress
 
 
 class StoppedByUserError(SelftaughtError):
@@ -85,18 +82,7 @@ class Loop:
         self.steps = steps_of(room.recipe, self.rounds)
         self.serving: Serving = serve(room.recipe.endpoint, room.folder)
         pipeline.check(room)
-        if room.recipe.train is not None:
-            Trainer.find(room.folder)
-            base_model_of(room)
-            if room.recipe.train.init == "last" and serves_adapters(room):
-                mend = "Train from the base, or set endpoint.sglang.swap to restart or update_weights."
-                raise RecipeError("an adapter is no model to go on training from", place="train.init", mend=mend)
-            if room.recipe.train.recipe in NOT_EXPORTED:
-                problem = f"no dataset version has the rows that `{room.recipe.train.recipe}` trains on"
-                raise RecipeError(
-                    problem, place="train.recipe", mend="Use full, lora or qlora, or an Axolotl YAML of your own."
-                )
-            check_rendering(room)
+        check_training(room)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -142,7 +128,7 @@ class Loop:
 
     def details(self) -> dict[Step, dict[str, Any]]:
         """Return what each finished step wrote down; nothing is made."""
-        return Ledger(self.room.store(), self.room.run).details() if self.room.store_path.exists() else {}
+        return self.ledger.details() if self.room.store_path.exists() else {}
 
     def run(self, begin: str | None = None, until: str | None = None) -> Ran:
         """Work through the steps. Raises what the stages raise, and `StoppedByUserError`."""
@@ -241,7 +227,7 @@ class Loop:
     def _train(self, step: Step, ran: Ran) -> dict[str, Any]:
         self.serving.release()
         self.watcher.note("starting Axolotl, which takes a while by itself")
-        version = self.ledger.details()[Step(step.round, "export")]["version"]
+        version = self.details()[Step(step.round, "export")]["version"]
         with self._shown(step) as on_progress:
             made = train_round(self.room, step.round, version, self._base_model(step.round), on_progress)
         loss = "" if made.loss is None else f", loss {made.loss:.3f}"

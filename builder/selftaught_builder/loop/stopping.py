@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from selftaught_builder.evaluation.summary import best_round
 from selftaught_builder.recipe import Rounds
-
-
-def best_round(accuracy: Mapping[int, float]) -> int | None:
-    """Return the round with the best accuracy, the earliest of equals; None where nothing was evaluated."""
-    return max(sorted(accuracy), key=accuracy.__getitem__, default=None)
 
 
 def reason_to_stop(accuracy: Mapping[int, float], settings: Rounds) -> str | None:

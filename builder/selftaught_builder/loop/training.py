@@ -28,6 +28,9 @@ from selftaught_builder.store import Store
 from selftaught_builder.store.database import WRITE_PATIENCE
 from selftaught_builder.training import Order, Progress, Trained, Trainer, render_yaml
 
+NOT_EXPORTED = ("preference", "stepwise")
+"""Templates whose rows no dataset version has yet."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -151,12 +154,25 @@ def rendered(room: Room) -> str:
     return text
 
 
-def check_rendering(room: Room) -> None:
-    """Raise RecipeError where the recipe's `train` section gives no Axolotl YAML: before anything is asked, not after."""
+def check_training(room: Room) -> None:
+    """Check all of a `train` section that can be checked without training: before anything is asked, not after.
+
+    Raises:
+        InputError: no trainer here, no base model, or a section that the loop or the rendering refuses.
+    """
     settings = room.recipe.train
-    if settings is not None:
-        order = Order(Path("/version"), base_model_of(room), Path("/training"), settings.steps.of(1))
-        render_yaml(settings, order, room.folder, Trainer.find(room.folder, settings.device).device)
+    if settings is None:
+        return
+    trainer, base_model = Trainer.find(room.folder, settings.device), base_model_of(room)
+    if settings.init == "last" and serves_adapters(room):
+        mend = "Train from the base, or set endpoint.sglang.swap to restart or update_weights."
+        raise RecipeError("an adapter is no model to go on training from", place="train.init", mend=mend)
+    if settings.recipe in NOT_EXPORTED:
+        problem = f"no dataset version has the rows that `{settings.recipe}` trains on"
+        mend = "Use full, lora or qlora, or an Axolotl YAML of your own."
+        raise RecipeError(problem, place="train.recipe", mend=mend)
+    order = Order(Path("/version"), base_model, Path("/training"), settings.steps.of(1))
+    render_yaml(settings, order, room.folder, trainer.device)
 
 
 def nothing_to_train(room: Room) -> InputError:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from selftaught_builder.endpoints import Identity, Reply, Request, Serving, serve
+from selftaught_builder.endpoints import Identity, Request, serve
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.endpoints.ports import free_port
 from selftaught_builder.errors import EndpointError, InputError
 from selftaught_builder.recipe import EndpointSettings
+from support import servings
 from support.sglang import gone, wait_until, write_model
 
 pytest.importorskip("gguf", reason="needs the `local` extra")
 pytest.importorskip("xllamacpp", reason="needs the `local` extra")
 
 ASKED = Request(({"role": "user", "content": "the thing"},), "chat", {"temperature": 0, "max_tokens": 6}, 5)
+ask = partial(servings.ask, ASKED)
 
 
 @pytest.fixture
@@ -35,15 +37,6 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Any) -> Path:
 
 def settings(**changes: Any) -> EndpointSettings:
     return EndpointSettings.model_validate({"kind": "local", "model": "base", "slots": 1, "context": 128, **changes})
-
-
-def ask(serving: Serving, *, identify: bool = True) -> tuple[Identity | None, Reply]:
-    async def once() -> tuple[Identity | None, Reply]:
-        async with serving.client() as endpoint:
-            identity = await endpoint.identify() if identify else None
-            return identity, await endpoint.complete(ASKED)
-
-    return asyncio.run(once())
 
 
 def pid_of(serving: Any) -> int:
