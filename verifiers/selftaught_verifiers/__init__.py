@@ -2,23 +2,27 @@
 
 from selftaught_verifiers import answer, equations, hint_leak  # noqa: F401  (importing registers them)
 from selftaught_verifiers.verdict import (
+    Member,
     Outcome,
     Question,
     Rationale,
-    RowVerifier,
     Verdict,
+    Verifier,
     get_verifier,
+    group_verifier,
     registered,
     row_verifier,
 )
 
 __all__ = [
+    "Member",
     "Outcome",
     "Question",
     "Rationale",
-    "RowVerifier",
     "Verdict",
+    "Verifier",
     "get_verifier",
+    "group_verifier",
     "registered",
     "row_verifier",
 ]
