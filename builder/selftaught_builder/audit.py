@@ -19,7 +19,7 @@ from selftaught_builder.policy import check_policy, policy_of
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.store import Store, run_sql
 from selftaught_builder.store.schema import wide_select
-from selftaught_builder.verification import current_versions
+from selftaught_builder.verification import versions_of
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def run_audit(store: Store, recipe: Recipe, run: str, audit: Audit) -> pl.DataFr
 @contextmanager
 def reading_room(store: Store, recipe: Recipe, run: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a read-only connection that has the views `audited` and `kept`."""
-    versions = current_versions(recipe.verify)
+    versions = versions_of(recipe)
     quoted = run.replace("'", "''")
     mine = f"question IN (SELECT question FROM run_questions WHERE run = '{quoted}')"
     with store.read() as connection:

@@ -12,7 +12,7 @@ from selftaught_builder.recipe import Recipe
 from selftaught_builder.scope import Scope
 from selftaught_builder.store import Store
 from selftaught_builder.store.schema import wide_select
-from selftaught_builder.verification import current_versions
+from selftaught_builder.verification import versions_of
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def count_funnel(store: Store, recipe: Recipe, scope: Scope, exported: pl.DataFr
         scope: the run, and which of its rounds.
         exported: the rows to export, where they are known; else they are selected.
     """
-    versions = current_versions(recipe.verify)
+    versions = versions_of(recipe)
     with store.read() as connection:
         check_policy(connection, recipe.keep, versions)
     scoped, parameters = scope.select(f"({wide_select(sorted(versions), versions)})")

@@ -24,7 +24,7 @@ from selftaught_builder.room import Room
 from selftaught_builder.sampler import Context, Sampler, Tally, Task, stored_form
 from selftaught_builder.scope import OfRounds, Scope
 from selftaught_builder.store import Store
-from selftaught_builder.verification import Verified, current_versions, find_verifiers, pending, verify
+from selftaught_builder.verification import Verified, chosen_verifiers, pending, verify, versions_of
 
 
 class Watcher(Protocol):
@@ -86,7 +86,7 @@ class Turn:
         asked = [(kind, stored_form(parameters_of(recipe, kind=kind)), samples) for kind, samples in k.items()]
         questions = room.questions.questions
         prompts = [room.prompter.ask(question, hint=hint).hash for question in questions for hint in (False, True)]
-        kept = policy_of(recipe, current_versions(recipe.verify))
+        kept = policy_of(recipe, versions_of(recipe))
         return Scope(room.run, OfRounds(self.since, self.number, asked, prompts, kept))
 
     def open(self, room: Room) -> AbstractAsyncContextManager[Endpoint]:
@@ -133,7 +133,7 @@ def rationalize(room: Room, watcher: Watcher | None = None, turn: Turn = Turn())
     questions = room.questions.questions
 
     def failed(store: Store) -> list[Asking]:
-        verify(store, room.recipe.verify)
+        verify(store, room.recipe)
         return failed_questions(store, room.recipe, questions, turn.scope(room))
 
     parameters = parameters_of(room.recipe, kind="rationalized")
@@ -145,8 +145,8 @@ def verify_room(room: Room, watcher: Watcher | None = None) -> Verified:
     """Add the verdicts that the store lacks."""
     watcher = watcher or Silent()
     store = room.store()
-    with store.writer(), watcher.stage("verify", pending(store, room.recipe.verify), None):
-        return verify(store, room.recipe.verify, watcher.advance)
+    with store.writer(), watcher.stage("verify", pending(store, room.recipe), None):
+        return verify(store, room.recipe, watcher.advance)
 
 
 def export(room: Room, turn: Turn = Turn()) -> Version:
@@ -160,16 +160,16 @@ def export(room: Room, turn: Turn = Turn()) -> Version:
     store = room.store()
     require_run(store, room.run)
     with store.writer():
-        verify(store, room.recipe.verify)
+        verify(store, room.recipe)
         return export_version(store, room.recipe, room.prompter, room.folder, turn.scope(room))
 
 
 def check(room: Room) -> None:
     """Check all of a recipe that can be checked without asking anything: verifiers, policy, prompts."""
-    find_verifiers(room.recipe.verify)
+    chosen_verifiers(room.recipe)
     _ = room.prompter
     with empty_schema() as connection:
-        check_policy(connection, room.recipe.keep, current_versions(room.recipe.verify))
+        check_policy(connection, room.recipe.keep, versions_of(room.recipe))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from selftaught_builder.recipe import Recipe
 from selftaught_builder.sampler import Task
 from selftaught_builder.scope import Scope
 from selftaught_builder.store import Store
-from selftaught_builder.verification import current_versions
+from selftaught_builder.verification import versions_of
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def failed_questions(store: Store, recipe: Recipe, questions: Sequence[Question]
 
     The caller has verified the store. A question without any completion is none: there is nothing to rationalize yet.
     """
-    kept, of_kept = scope.select(f"({policy_of(recipe, current_versions(recipe.verify))})")
+    kept, of_kept = scope.select(f"({policy_of(recipe, versions_of(recipe))})")
     tried, of_tried = scope.select("attempts")
     query = f"""
         SELECT a.question, arg_min(a.id, (-a.round, a.sample_index, a.key, a.try)) FROM ({tried}) a

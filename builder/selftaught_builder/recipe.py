@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import orjson
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from selftaught_builder.errors import RecipeError
 
@@ -365,6 +365,9 @@ class Recipe(Section):
     rationalize: Rationalize = Rationalize()
     verify: Annotated[list[str], Field(min_length=1)] = ["answer", "equations", "hint_leak"]
     """The verifiers to run."""
+    verifiers: dict[str, dict[str, Any]] = {}
+    """What verifiers need beyond their names: options ({near_duplicate: {similarity: 0.9}}), or where one of your own is
+    defined ({no_apology: {file: checks.py}}, {lucky: {sql: "SELECT id AS attempt, ..."}})."""
     keep: str = "answer = 'pass' and hint_leak <> 'fail' and equations <> 'fail'"
     """The policy: an SQL predicate over `attempts_wide`."""
     export: Export = Export()
@@ -382,6 +385,20 @@ class Recipe(Section):
         if len(set(names)) < len(names):
             raise ValueError("lists a verifier twice")
         return names
+
+    _folder: Path = PrivateAttr(default=Path())
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative paths of the recipe start from."""
+        return self._folder
+
+    @model_validator(mode="after")
+    def _options_have_their_verifier(self) -> Recipe:
+        for name in self.verifiers:
+            if name not in self.verify:
+                raise ValueError(f"`verifiers.{name}` is set, but `verify` does not list `{name}`")
+        return self
 
     @model_validator(mode="after")
     def _hints_are_looked_for(self) -> Recipe:
@@ -428,7 +445,9 @@ def load_recipe(path: Path) -> Recipe:
     if not isinstance(data, dict):
         raise RecipeError("a recipe is a mapping of keys", place=path, mend="Start from `selftaught init`.")
     try:
-        return Recipe.model_validate(data)
+        recipe = Recipe.model_validate(data)
+        recipe._folder = path.parent.absolute()
+        return recipe
     except ValidationError as error:
         raise _explain(error, path, lines) from None
 

@@ -13,10 +13,10 @@ from selftaught_builder.pipeline import check, empty_schema
 from selftaught_builder.policy import check_policy, kept_select
 from selftaught_builder.recipe import Questions, Rationalize, Recipe
 from selftaught_builder.store.schema import wide_select
-from selftaught_builder.verification import current_versions
+from selftaught_verifiers import get_verifier
 from support.stores import Scripted
 
-VERSIONS = current_versions(["answer", "equations", "hint_leak"])
+VERSIONS = {name: get_verifier(name).version for name in ("answer", "equations", "hint_leak")}
 
 
 @pytest.fixture(scope="module")

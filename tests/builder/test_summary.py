@@ -9,7 +9,7 @@ import pytest
 
 from selftaught_builder.evaluation.statistics import mcnemar_exact, wilson
 from selftaught_builder.evaluation.summary import Evaluation, best, record, recorded, summarise
-from support.loops import BASE, FALSE, SILENT, TRUE, VERIFIERS, WRONG, Loop
+from support.loops import BASE, FALSE, SILENT, TRUE, VERSIONS, WRONG, Loop
 
 LATER = "sha256:" + "1" * 16
 
@@ -30,7 +30,7 @@ def test_every_held_out_question_is_in_the_denominator(loop: Loop) -> None:
     loop.attempt("evaluate-3", SILENT, finish_reason="length")
     loop.attempt("evaluate-4", "", error="server", finish_reason="", tokens_out=None)  # evaluate-5 was never asked
     loop.verify()
-    validate, evaluate = summarise(loop.store, "sums", 0, loop.examinee(), None, VERIFIERS)
+    validate, evaluate = summarise(loop.store, "sums", 0, loop.examinee(), None, VERSIONS)
     assert (validate.held_out, validate.questions, validate.correct, validate.accuracy) == ("validate", 2, 0, 0.0)
     assert validate.rationale_tokens is None
     assert (evaluate.questions, evaluate.correct, evaluate.answered, evaluate.truncated) == (6, 2, 3, 1)
@@ -46,7 +46,7 @@ def test_a_later_try_that_succeeds_counts(loop: Loop) -> None:
     loop.attempt("evaluate-0", "", error="timeout", finish_reason="")
     loop.attempt("evaluate-0", TRUE, try_=2)
     loop.verify()
-    assert by_set(summarise(loop.store, "sums", 0, loop.examinee(), None, VERIFIERS))["evaluate"].correct == 1
+    assert by_set(summarise(loop.store, "sums", 0, loop.examinee(), None, VERSIONS))["evaluate"].correct == 1
 
 
 def test_only_attempts_of_the_plan_count(loop: Loop) -> None:
@@ -56,7 +56,7 @@ def test_only_attempts_of_the_plan_count(loop: Loop) -> None:
     loop.attempt("evaluate-3", TRUE, run="another", round=7)  # the same key: the same weights, prompt and parameters
     loop.attempt("training-0", TRUE)
     loop.verify()
-    assert by_set(summarise(loop.store, "sums", 0, loop.examinee(), None, VERIFIERS))["evaluate"].correct == 1
+    assert by_set(summarise(loop.store, "sums", 0, loop.examinee(), None, VERSIONS))["evaluate"].correct == 1
 
 
 def test_the_pairs_are_the_questions(loop: Loop) -> None:
@@ -66,7 +66,7 @@ def test_the_pairs_are_the_questions(loop: Loop) -> None:
         loop.attempt(f"evaluate-{place}", after, weights=LATER, round=2)
     loop.attempt("evaluate-4", TRUE, weights=LATER)  # the base has no attempt: wrong
     loop.verify()
-    found = by_set(summarise(loop.store, "sums", 1, loop.examinee(LATER), loop.examinee(), VERIFIERS))
+    found = by_set(summarise(loop.store, "sums", 1, loop.examinee(LATER), loop.examinee(), VERSIONS))
     now = found["evaluate"]
     assert (now.only_base, now.only_now, now.p_value) == (1, 3, mcnemar_exact(1, 3))
     assert (now.correct, now.round, now.weights) == (4, 1, LATER)
@@ -87,7 +87,7 @@ def test_samples_are_counted_beside_the_greedy_attempts(loop: Loop) -> None:
     loop.attempt("evaluate-4", five, index=0, temperature=1)
     loop.attempt("evaluate-4", "", index=1, temperature=1, error="server", finish_reason="")
     loop.verify()
-    validate, evaluate = summarise(loop.store, "sums", 0, loop.examinee(k=3), None, VERIFIERS)
+    validate, evaluate = summarise(loop.store, "sums", 0, loop.examinee(k=3), None, VERSIONS)
     assert (validate.k, validate.pass_at_k) == (0, {})
     assert evaluate.k == 3
     assert evaluate.pass_at_k == pytest.approx({"1": (1 + 2 + 1 + 1) / 18, "2": (2 + 3 + 2 + 2) / 18, "3": 4 / 6})
@@ -98,13 +98,13 @@ def test_samples_are_counted_beside_the_greedy_attempts(loop: Loop) -> None:
 def test_false_equations_are_counted_only_where_somebody_looked(loop: Loop) -> None:
     loop.attempt("evaluate-0", FALSE)
     loop.verify(["answer"])
-    found = by_set(summarise(loop.store, "sums", 0, loop.examinee(), None, ["answer"]))
+    found = by_set(summarise(loop.store, "sums", 0, loop.examinee(), None, {"answer": VERSIONS["answer"]}))
     assert (found["evaluate"].correct, found["evaluate"].false_equation) == (1, None)
 
 
 def test_a_run_without_held_out_questions_has_no_evaluation(tmp_path: Path) -> None:
     loop = Loop(tmp_path, validate=0, evaluate=0)
-    assert summarise(loop.store, "sums", 0, loop.examinee(), None, VERIFIERS) == []
+    assert summarise(loop.store, "sums", 0, loop.examinee(), None, VERSIONS) == []
     record(loop.store, [])
     assert recorded(loop.store, "sums") == []
 
@@ -119,7 +119,7 @@ def test_what_was_recorded_is_read_back_and_replaced(loop: Loop) -> None:
         ("evaluate", 0),
         ("evaluate", 1),
     ]
-    assert once[3] == summarise(loop.store, "sums", 1, loop.examinee(LATER, 2), loop.examinee(), VERIFIERS)[1]
+    assert once[3] == summarise(loop.store, "sums", 1, loop.examinee(LATER, 2), loop.examinee(), VERSIONS)[1]
     record(loop.store, once)
     assert recorded(loop.store, "sums") == once
     record(loop.store, [replace(once[3], weights="sha256:" + "2" * 16, correct=6)])

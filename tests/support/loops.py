@@ -13,14 +13,17 @@ import polars as pl
 
 from selftaught_builder.evaluation.summary import Examinee, record, summarise
 from selftaught_builder.keys import attempt_id, attempt_key
+from selftaught_builder.recipe import Recipe
 from selftaught_builder.store import Store, insert_frame, open_store
 from selftaught_builder.verification import verify
+from selftaught_verifiers import get_verifier
 
 BASE = "sha256:" + "0" * 16
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 TRUE, FALSE = "2 + 3 = 5. The answer is 5.", "2 + 2 = 5, so the answer is 5."
 WRONG, SILENT = "2 + 4 = 6. The answer is 6.", "No idea."
 VERIFIERS = ["answer", "equations"]
+VERSIONS = {name: get_verifier(name).version for name in VERIFIERS}
 
 
 @dataclass
@@ -109,7 +112,12 @@ class Loop:
             insert_frame(connection, "attempts", frame)
         self._attempts.clear()
         with self.store.writer():
-            verify(self.store, names)
+            verify(
+                self.store,
+                Recipe.model_validate(
+                    {"name": self.run, "questions": {"source": "q.jsonl"}, "verify": names, "rationalize": {"k": 0}}
+                ),
+            )
 
     def examinee(self, weights: str = BASE, k: int = 0) -> Examinee:
         """Return the keys of a model's evaluation: greedy on both sets, k samples on the evaluate set."""
@@ -136,7 +144,7 @@ class Loop:
         self.verify()
         base = None if round_number == 0 else self.examinee()
         with self.store.writer():
-            found = summarise(self.store, self.run, round_number, self.examinee(weights, k), base, VERIFIERS)
+            found = summarise(self.store, self.run, round_number, self.examinee(weights, k), base, VERSIONS)
             record(self.store, found)
 
     def round(self, number: int, weights: str) -> None:

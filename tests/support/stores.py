@@ -133,7 +133,7 @@ class Scripted:
         """Move the journal into the tables and add the verdicts."""
         with self.store.writer():
             self.store.commit_journal()
-            return verify(self.store, self.room.recipe.verify)
+            return verify(self.store, self.room.recipe)
 
     def export(self, **recipe: Any) -> Version:
         """Verify, and export under the recipe with these keys replaced on disk."""

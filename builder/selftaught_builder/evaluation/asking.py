@@ -12,7 +12,7 @@ from selftaught_builder.pipeline import Asked, Part, Silent, Turn, Watcher, ask
 from selftaught_builder.plans import Asking, Known, Plan, evaluation_tokens, parameters_of
 from selftaught_builder.room import Room
 from selftaught_builder.store import Store
-from selftaught_builder.verification import verify
+from selftaught_builder.verification import verify, versions_of
 
 BASE = 0
 
@@ -41,9 +41,9 @@ def evaluate(room: Room, watcher: Watcher | None = None, turn: Turn | None = Non
     store = room.store()
     now = _examinee(room, asked.identity.model, asked.identity.weights, turn.number)
     with store.writer():
-        verify(store, room.recipe.verify)
+        verify(store, room.recipe)
         base = _base(room, store) if turn.number != BASE else None
-        found = summarise(store, room.run, turn.number, now, base, room.recipe.verify)
+        found = summarise(store, room.run, turn.number, now, base, versions_of(room.recipe))
         record(store, found)
     return asked, found
 

@@ -7,7 +7,7 @@ wrong: a server that dies on the hard questions must not look like a better mode
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from statistics import fmean
@@ -15,7 +15,6 @@ from typing import Any
 
 from selftaught_builder.evaluation.statistics import majority, mcnemar_exact, pass_at_k, wilson
 from selftaught_builder.store import Store
-from selftaught_builder.verification import current_versions
 
 
 @dataclass(frozen=True)
@@ -109,11 +108,11 @@ WHERE a.kind = 'evaluated' AND a.error IS NULL AND a.key IN (SELECT unnest($keys
 
 
 def summarise(
-    store: Store, run: str, round_number: int, now: Examinee, base: Examinee | None, verifiers: Collection[str]
+    store: Store, run: str, round_number: int, now: Examinee, base: Examinee | None, versions: Mapping[str, str]
 ) -> list[Evaluation]:
     """Count how a model does on a run's held-out questions: one evaluation for each set that has questions.
 
-    The store is verified and its journal committed. The verdicts counted are those of the verifiers' current versions. An
+    The store is verified and its journal committed. The verdicts counted are those of the given versions. An
     answer is right where the verifier `answer` passes it.
 
     Args:
@@ -122,12 +121,12 @@ def summarise(
         round_number: 0 for the base model.
         now: the attempts of the model.
         base: those of the base model under the same prompt, to be paired with; None where `now` is the base.
-        verifiers: the recipe's verifiers; false equations are counted where `equations` is among them.
+        versions: the recipe's verifiers and their versions; false equations are counted where `equations` is among them.
     """
     held_out = _held_out(store, run)
     examinees = [now] if base is None else [now, base]
-    found = _attempts(store, [key for examinee in examinees for key in _keys(examinee)])
-    counted = "equations" in verifiers
+    found = _attempts(store, [key for examinee in examinees for key in _keys(examinee)], versions)
+    counted = "equations" in versions
     return [
         _evaluation(run, round_number, name, questions, now, base, found, counted)
         for name, questions in held_out.items()
@@ -194,10 +193,10 @@ def _keys(examinee: Examinee) -> list[str]:
     return [*examinee.greedy.values(), *(key for keys in examinee.samples.values() for key in keys)]
 
 
-def _attempts(store: Store, keys: list[str]) -> dict[str, _Attempt]:
-    versions = current_versions(["answer", "equations"])
+def _attempts(store: Store, keys: list[str], versions: Mapping[str, str]) -> dict[str, _Attempt]:
+    pinned = {name: versions.get(name, "") for name in ("answer", "equations")}
     with store.read() as connection:
-        rows: list[tuple[Any, ...]] = connection.execute(_ATTEMPTS, {**versions, "keys": keys}).fetchall()
+        rows: list[tuple[Any, ...]] = connection.execute(_ATTEMPTS, {**pinned, "keys": keys}).fetchall()
     return {key: _Attempt(*rest) for key, *rest in rows}
 
 

@@ -8,7 +8,7 @@ from selftaught_builder.policy import policy_of
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.scope import Scope
 from selftaught_builder.store import Store
-from selftaught_builder.verification import current_versions
+from selftaught_builder.verification import versions_of
 
 # An SQL string of what may stand around a rationale; `trim` alone takes only blanks.
 _WHITESPACE = "E' \\t\\n\\r\\f\\x0b'"
@@ -19,7 +19,7 @@ def select_rows(store: Store, recipe: Recipe, scope: Scope) -> pl.DataFrame:
 
     Where `export.rationalized_share` caps the rationalized ones, which of them stay is decided by their keys.
     """
-    kept, parameters = scope.select(f"({policy_of(recipe, current_versions(recipe.verify))})")
+    kept, parameters = scope.select(f"({policy_of(recipe, versions_of(recipe))})")
     limit = recipe.export.per_question or 2**31
     told_apart = "rationale, reasoning" if recipe.export.reasoning == "think_tags" else "rationale"
     verdicts = ", ".join(f"k.{name} AS verdict_{name}" for name in recipe.verify)

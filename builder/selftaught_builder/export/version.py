@@ -29,7 +29,7 @@ from selftaught_builder.prompts import Prompter
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.scope import Scope
 from selftaught_builder.store import Store, insert_frame
-from selftaught_builder.verification import current_versions
+from selftaught_builder.verification import versions_of
 
 MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
 CHOICE = pa.struct([("label", pa.string()), ("text", pa.string())])
@@ -84,7 +84,7 @@ def export_version(store: Store, recipe: Recipe, prompter: Prompter, room: Path,
         PolicyError: the policy is no SQL predicate over the store's columns.
         NothingKeptError: there is nothing to export.
     """
-    versions = current_versions(recipe.verify)
+    versions = versions_of(recipe)
     with store.read() as connection:
         check_policy(connection, recipe.keep, versions)
     run = scope.run

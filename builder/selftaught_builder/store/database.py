@@ -33,7 +33,8 @@ IDENTITY = {
     "questions": ("hash",),
     "attempts": ("id",),
     "prompts": ("hash",),
-    "verdicts": ("attempt", "verifier", "version"),
+    "verdicts": ("attempt", "verifier", "version", "seen"),
+    "verdict_groups": ("hash",),
 }
 
 

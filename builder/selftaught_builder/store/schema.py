@@ -13,6 +13,7 @@ from importlib.resources import files
 import duckdb
 
 from selftaught_builder.errors import StoreError
+from selftaught_builder.store.records import COLUMNS
 
 
 def migrations() -> dict[int, str]:
@@ -68,6 +69,15 @@ def check_schema(present: int, place: object) -> None:
         )
 
 
+WIDE_COLUMNS = frozenset(
+    (
+        *COLUMNS["attempts"],
+        *("hinted", "truncated", "question_id", "question_text", "gold", "answer_kind", "choices", "source", "split"),
+        *("extracted", "answer_strict"),
+    )
+)
+"""The columns of `attempts_wide` that are no verifier's; a verifier cannot take one as its name."""
+
 # `attempts_wide` without its verifier columns. `{columns}` and `{joins}` are made of verifier names, which are identifiers.
 _WIDE = """\
 SELECT
@@ -77,6 +87,17 @@ SELECT
     q.id AS question_id, q.question AS question_text, q.gold, q.answer_kind, q.choices, q.source, q.split{columns}
 FROM attempts a
 JOIN questions q ON q.hash = a.question{joins}"""
+
+_NEWEST = """
+LEFT JOIN (
+    SELECT attempt, arg_max(outcome, created_at) AS outcome, arg_max(score, created_at) AS score,
+           arg_max(answer, created_at) AS answer, arg_max(detail, created_at) AS detail
+    FROM verdicts WHERE verifier = '{name}' AND version = {version} GROUP BY attempt
+) v_{name} ON v_{name}.attempt = a.id"""
+
+# The flexible verdict is the column `answer`; the strict one wants the final answer at an explicit marker.
+_OF_ANSWER = """,
+    v_answer.answer AS extracted, coalesce(v_answer.detail ->> 'strict', v_answer.outcome, 'missing') AS answer_strict"""
 
 _SPENDING = """
 CREATE OR REPLACE VIEW spending AS
@@ -101,8 +122,8 @@ def wide_select(verifiers: Sequence[str], pinned: Mapping[str, str] | None = Non
     """Return the query behind `attempts_wide`.
 
     Args:
-        verifiers: the verifiers to show, each a column holding pass, fail, unscorable or missing; never NULL, so that
-            `<>` drops no row silently.
+        verifiers: the verifiers to show, each a column holding pass, fail, unscorable or missing (never NULL, so that
+            `<>` drops no row silently) and a column NAME_score. Of several verdicts by one version the newest counts.
         pinned: versions to show instead of the current ones.
 
     Raises:
@@ -112,14 +133,11 @@ def wide_select(verifiers: Sequence[str], pinned: Mapping[str, str] | None = Non
     for name in verifiers:
         if not re.fullmatch(r"[a-z_][a-z0-9_]*", name):
             raise ValueError(f"{name!r} is no verifier name")
-        columns.append(f",\n    coalesce(v_{name}.outcome, 'missing') AS {name}")
+        columns.append(f",\n    coalesce(v_{name}.outcome, 'missing') AS {name}, v_{name}.score AS {name}_score")
         version = f"(SELECT version FROM verifiers WHERE name = '{name}')"
         if pinned and name in pinned:
             version = "'" + pinned[name].replace("'", "''") + "'"
-        joins.append(
-            f"\nLEFT JOIN verdicts v_{name} ON v_{name}.attempt = a.id AND v_{name}.verifier = '{name}'"
-            f" AND v_{name}.version = {version}"
-        )
+        joins.append(_NEWEST.format(name=name, version=version))
     if "answer" in verifiers:
-        columns.append(",\n    v_answer.answer AS extracted")
+        columns.append(_OF_ANSWER)
     return _WIDE.format(columns="".join(columns), joins="".join(joins))

@@ -1,0 +1,125 @@
+"""Group verifiers over the questions whose attempts they have not seen as they are now.
+
+A group is a question's sampled and rationalized attempts by one set of weights. It only ever grows; a verdict names the
+group that it was made of (`verdicts.seen`, table `verdict_groups`), and one of a grown group stands beside the old one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from selftaught_builder.store import Store, insert_frame
+from selftaught_builder.verification.chosen import Chosen
+from selftaught_builder.verification.judges import judges, read_ahead
+from selftaught_builder.verification.rows import question_of
+from selftaught_builder.verification.verdicts import insert_verdicts
+
+BLOCK = 4000
+"""Attempts of a block, about."""
+
+_LACKING = """
+WITH wanted AS (SELECT unnest(?::VARCHAR[]) AS verifier, unnest(?::VARCHAR[]) AS version),
+done AS (SELECT seen, list(DISTINCT verifier) AS names FROM verdicts JOIN wanted USING (verifier, version) GROUP BY seen),
+groups AS (
+    SELECT question, list(id ORDER BY kind = 'rationalized', round, sample_index, key, try) AS attempts,
+           left(sha256(string_agg(id, ' ' ORDER BY id)), 32) AS seen
+    FROM attempts WHERE error IS NULL AND kind IN ('sampled', 'rationalized')
+    GROUP BY question, weights, CASE WHEN weights = 'unknown' THEN (run, round, model) END
+)
+SELECT g.*, coalesce(d.names, []::VARCHAR[]) AS done, (? - len(coalesce(d.names, []))) * len(g.attempts) AS lacking
+FROM groups g LEFT JOIN done d USING (seen) WHERE lacking > 0 ORDER BY g.question, g.seen
+"""
+
+_READ = """
+SELECT a.id, q.question, q.gold, q.answer_kind, q.choices, q.meta,
+       a.completion, a.reasoning, a.kind = 'rationalized', a.finish_reason
+FROM attempts a JOIN questions q ON q.hash = a.question WHERE a.id IN (SELECT unnest(?::VARCHAR[]))
+"""
+
+_NEEDED = """
+WITH wanted AS (SELECT unnest(?::VARCHAR[]) AS verifier, unnest(?::VARCHAR[]) AS version)
+SELECT attempt, verifier, outcome, answer FROM verdicts JOIN wanted USING (verifier, version)
+WHERE attempt IN (SELECT unnest(?::VARCHAR[]))
+"""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A question's attempts by one set of weights."""
+
+    question: str
+    attempts: list[str]
+    seen: str
+    case: list[Any]
+
+
+def lacking_groups(store: Store, verifiers: Sequence[Chosen]) -> pl.DataFrame:
+    """Return the groups that lack verdicts, with the verifiers that are `done` and how many verdicts are `lacking`."""
+    names, versions = [one.name for one in verifiers], [one.version for one in verifiers]
+    return store.sql(_LACKING, [names, versions, len(verifiers)])
+
+
+def verify_groups(
+    store: Store, verifiers: Sequence[Chosen], advance: Callable[[int], None]
+) -> list[tuple[str, str, int]]:
+    """Add the missing verdicts, block by block; returns (verifier, outcome, count)."""
+    lacking = lacking_groups(store, verifiers)
+    by_name = {one.name: one for one in verifiers}
+    counts: Counter[tuple[str, str]] = Counter()
+    with judges(verifiers, sum(lacking["lacking"])) as judge:
+        blocks = _blocks(store, lacking, verifiers)
+        for block, judged in read_ahead(blocks, lambda block: judge([group.case for group in block])):
+            said = [
+                (attempt, by_name[name], group.seen, verdict)
+                for group, answers in zip(block, judged, strict=True)
+                for name, verdicts in zip(group.case[2], answers, strict=True)
+                for attempt, verdict in zip(group.attempts, verdicts, strict=True)
+            ]
+            groups = [{"hash": one.seen, "question": one.question, "attempts": one.attempts} for one in block]
+            with store.write() as connection:
+                insert_frame(connection, "verdict_groups", pl.DataFrame(groups))
+                counts += insert_verdicts(connection, said)
+            advance(len(said))
+    return [(name, outcome, count) for (name, outcome), count in counts.items()]
+
+
+def _blocks(store: Store, lacking: pl.DataFrame, verifiers: Sequence[Chosen]) -> Iterator[list[Group]]:
+    block: list[dict[str, Any]] = []
+    held = 0
+    for group in lacking.iter_rows(named=True):
+        block.append(group)
+        held += len(group["attempts"])
+        if held >= BLOCK:
+            yield _read(store, block, verifiers)
+            block, held = [], 0
+    if block:
+        yield _read(store, block, verifiers)
+
+
+def _read(store: Store, block: Sequence[dict[str, Any]], verifiers: Sequence[Chosen]) -> list[Group]:
+    attempts = [attempt for group in block for attempt in group["attempts"]]
+    needs = {name: version for one in verifiers for name, version in one.needs.items()}
+    verdicts: dict[str, dict[str, list[Any]]] = defaultdict(dict)
+    with store.read() as connection:
+        found = {row[0]: row[1:] for row in connection.execute(_READ, [attempts]).fetchall()}
+        needed = connection.execute(_NEEDED, [list(needs), list(needs.values()), attempts]).fetchall() if needs else []
+    for attempt, verifier, outcome, answer in needed:
+        verdicts[attempt][verifier] = [outcome, answer]
+    return [_group(group, found, verdicts, verifiers) for group in block]
+
+
+def _group(
+    group: dict[str, Any],
+    found: dict[str, tuple[Any, ...]],
+    verdicts: dict[str, dict[str, list[Any]]],
+    verifiers: Sequence[Chosen],
+) -> Group:
+    attempts = group["attempts"]
+    members = [[attempt, list(found[attempt][5:]), verdicts[attempt]] for attempt in attempts]
+    names = [one.name for one in verifiers if one.name not in group["done"]]
+    return Group(group["question"], attempts, group["seen"], [question_of(*found[attempts[0]][:5]), members, names])

@@ -1,0 +1,116 @@
+"""Who judges: this process where there is little to do, else several processes; users' own code always in one apart."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+from selftaught_builder.verification.chosen import Chosen
+from selftaught_verifiers.isolation import Crashed, Failed, TimedOut, Worker, WorkerError
+from selftaught_verifiers.judging import Case, Said, judging, specification, unscorable
+
+FEW = 3000
+"""Verdicts that this process makes itself: starting others would take longer."""
+
+PATIENCE = 10.0
+"""Seconds that a verifier may take over one attempt, or over one question's."""
+
+_CHUNK = 200
+_CHUNK_PATIENCE = 300.0
+_MEMORY = 4 << 30
+_AHEAD = 2
+
+Judged = list[list[list[Said]]]
+Judge = Callable[[Sequence[Case]], Judged]
+Batch = TypeVar("Batch")
+
+
+@contextmanager
+def judges(verifiers: Sequence[Chosen], expected: int) -> Iterator[Judge]:
+    """Yield the function that judges cases with these verifiers; it may be called from several threads.
+
+    Args:
+        verifiers: row and group verifiers; either all are ours or all are users' own.
+        expected: how many verdicts there are to make.
+    """
+    foreign = any(one.foreign for one in verifiers)
+    if not foreign and expected < FEW:
+        yield judging({one.name: one.verifier for one in verifiers if one.verifier})
+        return
+    specifications = [
+        specification(one.verifier, file=one.file, installed=one.installed) for one in verifiers if one.verifier
+    ]
+    count = min(cores(), max(1, expected // _CHUNK))
+    workers = [_worker(specifications) for _ in range(count)]
+    free = deque(workers)
+    with ThreadPoolExecutor(count) as threads:
+
+        def work(cases: Sequence[Case]) -> Judged:
+            worker = free.pop()
+            try:
+                return _one_by_one(worker, cases) if foreign else _together(worker, cases)
+            finally:
+                free.append(worker)
+
+        def judge(cases: Sequence[Case]) -> Judged:
+            chunks = [cases[at : at + _CHUNK] for at in range(0, len(cases), _CHUNK)]
+            return [said for judged in threads.map(work, chunks) for said in judged]
+
+        try:
+            yield judge
+        finally:
+            for worker in workers:
+                worker.close()
+
+
+def read_ahead(batches: Iterable[Batch], judge: Callable[[Batch], Judged]) -> Iterator[tuple[Batch, Judged]]:
+    """Yield each batch with its verdicts, the next ones being judged meanwhile, so that nobody waits while they are stored."""
+    with ThreadPoolExecutor(_AHEAD) as threads:
+        waiting: deque = deque()
+        for batch in batches:
+            waiting.append((batch, threads.submit(judge, batch)))
+            if len(waiting) >= _AHEAD:
+                batch, future = waiting.popleft()
+                yield batch, future.result()
+        for batch, future in waiting:
+            yield batch, future.result()
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _worker(specifications: Sequence[object]) -> Worker:
+    target = "selftaught_verifiers.judging:judge_with"
+    return Worker(target, specifications, seconds=_CHUNK_PATIENCE, memory=_MEMORY)
+
+
+def _together(worker: Worker, cases: Sequence[Case]) -> Judged:
+    try:
+        return worker.call(cases)
+    except WorkerError:
+        return _one_by_one(worker, cases)
+
+
+def _one_by_one(worker: Worker, cases: Sequence[Case]) -> Judged:
+    """Case by case and verifier by verifier, so that what hangs or crashes is known and only its verdict is lost."""
+    return [[_one(worker, case, name) for name in case[2]] for case in cases]
+
+
+def _one(worker: Worker, case: Case, name: str) -> list[Said]:
+    question, subject, _ = case
+    members = len(subject) if subject and isinstance(subject[0], list) else 1
+    try:
+        return worker.call([[question, subject, [name]]], seconds=PATIENCE)[0][0]
+    except TimedOut:
+        said = unscorable(f"verifier hung: no verdict within {PATIENCE:g} s")
+    except Crashed as error:
+        said = unscorable(f"verifier crashed: {error}")
+    except Failed as error:
+        said = unscorable(f"verifier failed: {error}")
+    return [said] * members

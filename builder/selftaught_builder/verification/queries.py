@@ -1,0 +1,88 @@
+"""Verifiers that are SQL: a query over the store that yields (attempt, outcome), and if it likes a score and a reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from selftaught_builder.errors import InputError, RecipeError
+from selftaught_builder.store import Store
+from selftaught_builder.verification.chosen import Chosen
+from selftaught_builder.verification.verdicts import insert_verdicts
+from selftaught_verifiers import Outcome
+from selftaught_verifiers.judging import Said
+
+GONE = "the query no longer yields this attempt"
+
+_NEWEST = """
+SELECT attempt, arg_max(outcome, created_at) AS outcome, arg_max(reason, created_at) AS reason,
+       arg_max(score, created_at) AS score
+FROM verdicts WHERE verifier = ? AND version = ? GROUP BY attempt
+"""
+
+
+def verify_query(store: Store, one: Chosen, advance: Callable[[int], None]) -> list[tuple[str, str, int]]:
+    """Run the query and store what changed; returns (verifier, outcome, count).
+
+    The query sees the whole store, so it is run each time; a verdict that has changed stands beside the old one.
+
+    Raises:
+        RecipeError: it is no query, or yields something else than verdicts on attempts.
+    """
+    yielded = _yielded(store, one)
+    newest = {row[0]: row[1:] for row in store.sql(_NEWEST, [one.name, one.version]).iter_rows()}
+    verdicts: dict[str, Said] = {
+        attempt: (outcome, reason, None, score, "{}", 0.0)
+        for attempt, (outcome, reason, score) in yielded.items()
+        if newest.get(attempt) != (outcome, reason, score)
+    }
+    for attempt in newest.keys() - yielded.keys():
+        if newest[attempt][1] != GONE:
+            verdicts[attempt] = (Outcome.UNSCORABLE.value, GONE, None, None, "{}", 0.0)
+    if not verdicts:
+        return []
+    seen = datetime.now(UTC).isoformat()
+    with store.write() as connection:
+        counts: Counter[tuple[str, str]] = insert_verdicts(
+            connection, [(attempt, one, seen, said) for attempt, said in verdicts.items()]
+        )
+    advance(len(verdicts))
+    return [(name, outcome, count) for (name, outcome), count in counts.items()]
+
+
+def _yielded(store: Store, one: Chosen) -> dict[str, tuple[str, str, float | None]]:
+    place = f"verifiers.{one.name}"
+    try:
+        frame = store.sql(one.query)
+        known = set(store.sql(f"SELECT id FROM attempts WHERE id IN (SELECT attempt FROM ({one.query}))")["id"])
+    except InputError as error:
+        raise RecipeError(error.message, place=place, mend=error.mend) from None
+    columns = {"attempt", "outcome"} - set(frame.columns)
+    if columns:
+        mend = "It must yield `attempt` and `outcome`, and may yield `score` and `reason`."
+        raise RecipeError(f"the query yields no {' and no '.join(sorted(columns))}", place=place, mend=mend)
+    found: dict[str, tuple[str, str, float | None]] = {}
+    for row in frame.iter_rows(named=True):
+        attempt, verdict = row["attempt"], _verdict(row, place)
+        if attempt not in known:
+            raise RecipeError(
+                f"the query yields `{attempt}`, which is no attempt", place=place, mend="Yield their ids."
+            )
+        if found.setdefault(attempt, verdict) != verdict:
+            raise RecipeError(
+                f"the query yields two verdicts on `{attempt}`", place=place, mend="Yield one an attempt."
+            )
+    return found
+
+
+def _verdict(row: dict[str, Any], place: str) -> tuple[str, str, float | None]:
+    outcome, score = row["outcome"], row.get("score")
+    if isinstance(outcome, bool):
+        outcome = Outcome.PASS if outcome else Outcome.FAIL
+    if outcome not in set(Outcome):
+        mend = "An outcome is 'pass', 'fail' or 'unscorable', or a truth value."
+        raise RecipeError(f"the query yields the outcome `{outcome}`", place=place, mend=mend)
+    reason = row.get("reason")
+    return str(outcome), "" if reason is None else str(reason), None if score is None else float(score)

@@ -1,0 +1,92 @@
+"""Adding the verdicts that a store lacks, and counting them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from selftaught_builder.recipe import Recipe
+from selftaught_builder.store import Store
+from selftaught_builder.store.schema import create_views
+from selftaught_builder.verification.chosen import Chosen, chosen_verifiers
+from selftaught_builder.verification.groups import lacking_groups, verify_groups
+from selftaught_builder.verification.queries import verify_query
+from selftaught_builder.verification.rows import lacking_rows, verify_rows
+
+Advance = Callable[[int], None]
+
+
+@dataclass
+class Verified:
+    """What a verification did: verdicts by verifier and outcome, new ones only."""
+
+    outcomes: dict[str, Counter[str]] = field(default_factory=dict)
+
+    @property
+    def verdicts(self) -> int:
+        """How many verdicts were added."""
+        return sum(counts.total() for counts in self.outcomes.values())
+
+
+def verify(store: Store, recipe: Recipe, advance: Advance | None = None) -> Verified:
+    """Add the verdicts that are missing; the caller holds the writer lock.
+
+    Args:
+        store: the store.
+        recipe: names the verifiers and their options.
+        advance: called with the number of verdicts after each block.
+
+    Raises:
+        RecipeError: an unknown verifier or option, a file that does not define it, or a query that is none.
+    """
+    chosen = chosen_verifiers(recipe)
+    _register(store, chosen)
+    done = Verified({one.name: Counter() for one in chosen})
+    for together in _passes(chosen):
+        counted = _pass(store, together, advance or (lambda steps: None))
+        for name, outcome, count in counted:
+            done.outcomes[name][outcome] += count
+    return done
+
+
+def pending(store: Store, recipe: Recipe) -> int:
+    """Return how many verdicts `verify` would add; what queries yield is not known before they run."""
+    total = 0
+    for together in _passes(chosen_verifiers(recipe)):
+        if together[0].kind == "row":
+            total += sum(lacking_rows(store, together)["lacking"])
+        elif together[0].kind == "group":
+            total += sum(lacking_groups(store, together)["lacking"])
+    return total
+
+
+def _passes(chosen: Sequence[Chosen]) -> list[list[Chosen]]:
+    """Row verifiers, then group verifiers that read their verdicts, then queries; each of the user's own in a pass apart."""
+    passes: list[list[Chosen]] = []
+    for kind in ("row", "group", "sql"):
+        of_kind = [one for one in chosen if one.kind == kind]
+        ours = [one for one in of_kind if not one.foreign and kind != "sql"]
+        passes += [ours] if ours else []
+        passes += [[one] for one in of_kind if one not in ours]
+    return passes
+
+
+def _pass(store: Store, together: list[Chosen], advance: Advance) -> list[tuple[str, str, int]]:
+    if together[0].kind == "row":
+        return verify_rows(store, together, advance)
+    if together[0].kind == "group":
+        return verify_groups(store, together, advance)
+    return verify_query(store, together[0], advance)
+
+
+def _register(store: Store, chosen: Sequence[Chosen]) -> None:
+    """Make `attempts_wide` show these verifiers at these versions."""
+    with store.read() as connection:
+        shown = dict(connection.execute("SELECT name, version FROM verifiers").fetchall())
+    if all(shown.get(one.name) == one.version for one in chosen):
+        return
+    with store.write() as connection:
+        for one in chosen:
+            connection.execute("INSERT OR REPLACE INTO verifiers VALUES (?, ?)", [one.name, one.version])
+        create_views(connection)
