@@ -56,13 +56,14 @@ def _yielded(store: Store, one: Chosen) -> dict[str, tuple[str, str, float | Non
     place = f"verifiers.{one.name}"
     try:
         frame = store.sql(one.query)
-        known = set(store.sql(f"SELECT id FROM attempts WHERE id IN (SELECT attempt FROM ({one.query}))")["id"])
     except InputError as error:
         raise RecipeError(error.message, place=place, mend=error.mend) from None
     columns = {"attempt", "outcome"} - set(frame.columns)
     if columns:
         mend = "It must yield `attempt` and `outcome`, and may yield `score` and `reason`."
         raise RecipeError(f"the query yields no {' and no '.join(sorted(columns))}", place=place, mend=mend)
+    named = [str(attempt) for attempt in frame["attempt"]]
+    known = set(store.sql("SELECT id FROM attempts WHERE id IN (SELECT unnest(?::VARCHAR[]))", [named])["id"])
     found: dict[str, tuple[str, str, float | None]] = {}
     for row in frame.iter_rows(named=True):
         attempt, verdict = row["attempt"], _verdict(row, place)
