@@ -26,7 +26,7 @@ def make(prefix):
             case "sleep": time.sleep(60)
             case "die": os.kill(os.getpid(), 11)
             case "leave": os._exit(7)
-            case "eat": return len([bytearray(1 << 26) for _ in range(64)])
+            case "eat": return len([bytearray(1 << 22) for _ in range(999)])
             case "raise": raise ValueError("not today \\ud800")
             case "exit": sys.exit(2)
             case "odd": return {1, 2}
@@ -48,7 +48,7 @@ def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_what_goes_wrong_is_said_and_the_next_call_is_answered(target: str) -> None:
-    with Worker(target, ">", seconds=1.0, memory=1 << 30) as worker:
+    with Worker(target, ">", seconds=20.0, memory=1 << 28) as worker:
         for text, error, message in (
             ("hang", TimedOut, "in time"),
             ("die", Crashed, "SIGSEGV"),
@@ -59,7 +59,7 @@ def test_what_goes_wrong_is_said_and_the_next_call_is_answered(target: str) -> N
             ("odd", Failed, "TypeError"),
         ):
             with pytest.raises(error, match=message):
-                worker.call(text)
+                worker.call(text, seconds=1.0 if text == "hang" else None)
             assert worker.call("x") == ">x"
         long = "\ud800 and so on " * 200_000
         assert worker.call(long, seconds=20.0) == ">" + long
