@@ -103,7 +103,9 @@ def main() -> None:
     parser.add_argument("--verify", default=",".join(VERIFIERS))
     given = parser.parse_args()
     names = given.verify.split(",")
-    recipe = Recipe.model_validate({"name": "bench", "questions": {"source": "none"}, "verify": names})
+    recipe = Recipe.model_validate(
+        {"name": "bench", "questions": {"source": "none"}, "verify": names, "keep": "answer-only"}
+    )
     taken, inserted, halves, verdicts = [], [], [], 0
     for _ in range(given.repeats):
         with tempfile.TemporaryDirectory() as folder:
@@ -125,8 +127,12 @@ def main() -> None:
         (number, f"{seconds:.1f}", f"{verdicts / seconds:,.0f}", f"{insert:.1f}", *(f"{part:.0f}" for part in half))
         for number, (seconds, insert, half) in enumerate(zip(taken, inserted, halves, strict=True), 1)
     ]
-    rows.append(("median", f"{statistics.median(taken):.1f}", f"{verdicts / statistics.median(taken):,.0f}", "", "", ""))
-    table(f"{given.attempts:,} attempts, {verdicts:,} verdicts by {len(names)} verifiers, {cores()} cores", rows, header)
+    rows.append(
+        ("median", f"{statistics.median(taken):.1f}", f"{verdicts / statistics.median(taken):,.0f}", "", "", "")
+    )
+    table(
+        f"{given.attempts:,} attempts, {verdicts:,} verdicts by {len(names)} verifiers, {cores()} cores", rows, header
+    )
     print(f"\n{machine()}")
 
 

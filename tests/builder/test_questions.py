@@ -202,9 +202,9 @@ def test_no_usable_question_says_why(tmp_path: Path) -> None:
         load(tmp_path, [])
 
 
-def test_meta_holds_the_other_scalars_and_survives_json(tmp_path: Path) -> None:
-    row = {"question": "q", "answer": 1, "n": 3, "nan": float("nan"), "s": "x", "l": [1], "bad": "\ud800", "none": None}
-    assert load(tmp_path, [row]).questions[0].meta == {"n": 3, "s": "x", "none": None, "nan": "nan"}
+def test_meta_holds_the_other_fields_and_survives_json(tmp_path: Path) -> None:
+    row = {"question": "q", "answer": 1, "n": 3, "nan": float("nan"), "s": "x", "l": [1, {"a": None}], "bad": "\ud800", "worse": ["\ud800"]}
+    assert load(tmp_path, [row]).questions[0].meta == {"n": 3, "s": "x", "l": [1, {"a": None}], "nan": "nan"}
 
 
 def test_id_is_the_field_or_the_row_number(tmp_path: Path) -> None:

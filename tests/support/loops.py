@@ -112,12 +112,8 @@ class Loop:
             insert_frame(connection, "attempts", frame)
         self._attempts.clear()
         with self.store.writer():
-            verify(
-                self.store,
-                Recipe.model_validate(
-                    {"name": self.run, "questions": {"source": "q.jsonl"}, "verify": names, "rationalize": {"k": 0}}
-                ),
-            )
+            keys = {"verify": names, "keep": "answer-only", "rationalize": {"k": 0}}
+            verify(self.store, Recipe.model_validate({"name": "sums", "questions": {"source": "q.jsonl"}, **keys}))
 
     def examinee(self, weights: str = BASE, k: int = 0) -> Examinee:
         """Return the keys of a model's evaluation: greedy on both sets, k samples on the evaluate set."""

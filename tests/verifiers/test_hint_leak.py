@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from selftaught_verifiers import Outcome, Question, Rationale, Verdict, get_verifier
-from selftaught_verifiers.hint_leak import ALLUSIONS, QUOTES
+
+_spec = importlib.util.spec_from_file_location("hint_phrasings", Path(__file__).with_name("hint_phrasings.py"))
+assert _spec
+assert _spec.loader
+phrasings = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(phrasings)
 
 EGGS = Question(
     "Janet's ducks lay 16 eggs. She eats 3, bakes with 4 and sells the rest for $2 each. How much does she make?",
@@ -42,6 +50,17 @@ def judge(text: str, question: Question = EGGS, *, hinted: bool = True, reasonin
         ("We need the number of eggs left: 9. At $2 each this is $18.", EGGS),
         ("Given the answer choices, only one soaks up liquid: paper made for drying. The answer is (E).", BANK),
         ("So we know that the answer is 9 * 2 = 18.", EGGS),
+        ("16 - 3 - 4 = 9 and 9 * 2 = 18. So we know that the answer is 18.", EGGS),
+        ("The answer is given by 9 * 2, and 16 - 3 - 4 = 9. So it is 18.", EGGS),
+        ("To answer the question we are given the eggs: 16 - 3 - 4 = 9. Then 9 * 2 = 18.", EGGS),
+        ("The question hints at a subtraction: 16 - 3 - 4 = 9, then 9 * 2 = 18.", EGGS),
+        ("It is given that each costs $2. 16 - 3 - 4 = 9, so the result is 9 * 2 = 18.", EGGS),
+        ("Multiply to get the final answer: 16 - 3 - 4 = 9 and 9 * 2 = 18. That is why the answer is 18.", EGGS),
+        ("16 - 3 - 4 = 9. 9 * 2 = 18. Check: 18 / 2 = 9, which matches. The answer is 18.", EGGS),
+        ("The answer is known as a drying paper. It soaks up ink, unlike an inkwell. So (E).", BANK),
+        ("A: cloth would be ruined (incorrect). E: it soaks up ink (correct). So the answer is (E).", BANK),
+        ("Analyzing Choice E: paper that dries ink. Choice C holds ink instead. The best choice is (E).", BANK),
+        ("A hint of ink would stain cloth. Paper made for drying soaks it up. The answer is (E).", BANK),
     ],
 )
 def test_ordinary_rationales_pass(text: str, question: Question, hinted: bool) -> None:
@@ -50,13 +69,16 @@ def test_ordinary_rationales_pass(text: str, question: Question, hinted: bool) -
 
 PLANTS = [
     ("quotes_hint", "{q} (18)\n" + GOOD_EGGS),
-    ("quotes_hint", "(E) blotter (CORRECT). " + GOOD_EGGS),
+    ("quotes_hint", "(18)\n" + GOOD_EGGS),
     ("alludes_to_hint", "As given in the hint, she makes 18. " + GOOD_EGGS),
     ("alludes_to_hint", "The hint says 18. " + GOOD_EGGS),
     ("alludes_to_hint", "We are told the answer is 18, so 9 * 2 = 18."),
     ("alludes_to_hint", "Since the answer is known to be 18, we have 9 * 2 = 18."),
     ("alludes_to_hint", "The correct answer is given as 18. " + GOOD_EGGS),
+    ("alludes_to_hint", "Since the answer is 18, she sells 18 / 2 = 9 eggs."),
+    ("alludes_to_hint", "Working backwards from the answer, 18 / 2 = 9."),
     ("alludes_to_hint", GOOD_EGGS + " This matches the PROVIDED\nanswer."),
+    ("alludes_to_hint", GOOD_EGGS + " That is what the answer key says."),
 ]
 
 
@@ -68,17 +90,43 @@ def test_hint_talk_fails_hinted_or_not(reason: str, text: str, hinted: bool) -> 
     assert verdict.detail["evidence"]
 
 
-@pytest.mark.parametrize("phrase", [*QUOTES, *ALLUSIONS])
-def test_every_phrase_is_found_in_any_case_and_in_the_reasoning(phrase: str) -> None:
-    assert judge(GOOD_EGGS, reasoning=f"So {phrase.upper()} 18.").outcome is Outcome.FAIL
+@pytest.mark.parametrize("hinted", [True, False])
+@pytest.mark.parametrize("mark", ["(CORRECT)", "(correct)", "[Correct]", "(Correct Answer)", "(the correct choice)"])
+def test_the_mark_of_the_right_choice_is_a_quote(mark: str, hinted: bool) -> None:
+    listed = "\n".join(f"({letter}) {text} {mark if letter == 'E' else ''}" for letter, text in BANK.choices.items())
+    for text in (f"{listed}\n{GOOD_BANK}", f"{GOOD_BANK} So (E) blotter {mark}."):
+        assert judge(text, BANK, hinted=hinted).reason == "quotes_hint"
+
+
+def missed(sentences: tuple[str, ...], *, before: bool) -> list[str]:
+    found = []
+    for question, answer, text in ((EGGS, "18", GOOD_EGGS), (BANK, "blotter (E)", GOOD_BANK)):
+        for sentence in sentences:
+            said = sentence.format(answer=answer)
+            whole = f"{said} {text}" if before else f"{text} {said}"
+            if judge(whole, question).outcome is not Outcome.FAIL:
+                found.append(said)
+    return found
+
+
+def test_a_hint_shows_in_many_words() -> None:
+    for sentences, before in ((phrasings.BEFORE, True), (phrasings.AFTER, False)):
+        found = missed(sentences, before=before)
+        assert len(found) <= 0.02 * 2 * len(sentences), found
+
+
+def test_the_reasoning_is_read_too() -> None:
+    assert judge(GOOD_EGGS, reasoning="The hint says 18.").outcome is Outcome.FAIL
 
 
 def test_the_questions_own_words_are_no_leak() -> None:
     question = Question("Is the answer key on the table or in the bag?", "bag", "text")
-    assert (
-        judge("Tom took the answer key from the table and put it away, so it lies in the bag.", question).outcome
-        is Outcome.PASS
-    )
+    text = "Tom took the answer key from the table and put it away, so it lies in the bag."
+    assert judge(text, question).outcome is Outcome.PASS
+    reversed_ = Question("3 times x is 36 if we know the answer to this is 36. What is x?", "12", "number")
+    text = "We are told that the answer is 36. So 3 * x = 36 and x = 36 / 3 = 12. The answer is 12."
+    assert judge(text, reversed_).outcome is Outcome.PASS
+    assert judge("We are told that the answer is 12. " + text, reversed_).outcome is Outcome.FAIL
 
 
 @pytest.mark.parametrize(
@@ -88,9 +136,16 @@ def test_the_questions_own_words_are_no_leak() -> None:
         ("The answer is 18 because 16 - 3 - 4 = 9 and 9 * 2 = 18.", EGGS),
         ("18. She has 16 - 3 - 4 = 9 eggs and 9 * 2 = 18.", EGGS),
         ("Answer: $18\nShe has 16 - 3 - 4 = 9 eggs.", EGGS),
-        ("The correct answer is (E). Blotters soak up liquid by capillary action.", BANK),
+        ("**Answer: 18**\n\nShe has 16 - 3 - 4 = 9 eggs.", EGGS),
+        ("#### 18\nShe has 16 - 3 - 4 = 9 eggs.", EGGS),
+        ("\\boxed{18}\nShe has 16 - 3 - 4 = 9 eggs.", EGGS),
+        ("It's 18. She has 16 - 3 - 4 = 9 eggs.", EGGS),
+        ("The total will be 18. She has 16 - 3 - 4 = 9 eggs.", EGGS),
+        ("The correct answer is (E). Paper soaks up liquid by capillary action.", BANK),
         ("The answer is blotter. It soaks up liquid by capillary action.", BANK),
+        ("(E) blotter\nIt soaks up liquid by capillary action.", BANK),
         ("The answer is 18.", EGGS),
+        ("The answer is -7. It fell by 9 from 2, and 2 - 9 = -7.", Question("It was 2 and fell by 9?", "-7", "number")),
     ],
 )
 def test_answer_first_fails_only_hinted_rationales(text: str, question: Question) -> None:
@@ -101,15 +156,34 @@ def test_answer_first_fails_only_hinted_rationales(text: str, question: Question
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "To justify the answer 18, take 16 - 3 - 4 = 9 and 9 * 2 = 18.",
+        "Let's see why 18 is the correct answer: 16 - 3 - 4 = 9 and 9 * 2 = 18.",
+    ],
+)
+def test_justifying_an_answer_fails_only_hinted_rationales(text: str) -> None:
+    assert judge(text).reason == "justifies_answer"
+    assert judge(text, hinted=False).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
     ("text", "question"),
     [
         ("Janet's ducks lay 16 eggs. She eats 3 and bakes with 4. She makes $18.", EGGS),
         ("People use a blotter to absorb extra ink from a fountain pen. Therefore, the answer is blotter (E).", BANK),
+        (f"{EGGS.text} Thinking about the question, we see that the answer is 18.", EGGS),
     ],
 )
 def test_restating_fails_only_hinted_rationales(text: str, question: Question) -> None:
     assert judge(text, question).reason == "restates_only"
     assert judge(text, question, hinted=False).outcome is Outcome.PASS
+
+
+def test_words_of_the_question_in_another_order_may_be_a_reasoning() -> None:
+    question = Question("Ann has the red hat, Bob the blue hat, Eve the pink hat. Ann and Bob swap.", "blue", "text")
+    text = "At first: Ann red, Bob blue, Eve pink. After the swap: Ann blue, Bob red, Eve pink. So Ann blue."
+    assert judge(text, question).outcome is Outcome.PASS
 
 
 @pytest.mark.parametrize(
@@ -135,23 +209,37 @@ def test_nothing_is_unscorable(text: str) -> None:
     assert (judge(text).outcome, judge(text).reason) == (Outcome.UNSCORABLE, "empty")
 
 
+WORDS = st.sampled_from(
+    ("we", "are", "told", "the", "answer", "is", "18", "given", "that", "hint", "(", ")", ".", "=", "E", "so")
+)
+
+
 @given(
-    st.text(max_size=300),
+    st.one_of(st.text(max_size=300), st.lists(WORDS, max_size=60).map(" ".join)),
     st.text(max_size=60),
     st.text(max_size=10),
-    st.sampled_from(["number", "letter", "text", "yesno"]),
+    st.sampled_from(["number", "letter", "text", "yesno", "math"]),
+    st.dictionaries(st.sampled_from("ABCDE"), st.text(max_size=8), max_size=5),
     st.booleans(),
 )
-def test_no_text_crashes_the_verifier(text: str, asked: str, gold: str, kind: str, hinted: bool) -> None:
-    judge(text, Question(asked, gold, kind), hinted=hinted)
+def test_no_text_crashes_the_verifier(
+    text: str, asked: str, gold: str, kind: str, choices: dict[str, str], hinted: bool
+) -> None:
+    judge(text, Question(asked, gold, kind, choices), hinted=hinted)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=40).map(" ".join))
+def test_what_shows_in_a_sampled_rationale_shows_in_a_rationalized_one(text: str) -> None:
+    if judge(text, hinted=False).outcome is Outcome.FAIL:
+        assert judge(text, hinted=True).outcome is Outcome.FAIL
 
 
 def test_gold_solutions_raise_hardly_an_alarm(gsm8k: list[dict]) -> None:
-    # Measured: none as samples; 1.2 % as rationalizations, all for using the gold number before an equation yields it.
-    for hinted, share in ((False, 0.0), (True, 0.02)):
+    # Measured: none as samples; 0.15 % as rationalizations.
+    for hinted, share in ((False, 0.0), (True, 0.005)):
         failed = sum(
             judge(row["solution"], Question(row["question"], row["answer"], "number"), hinted=hinted).outcome
             is Outcome.FAIL
-            for row in gsm8k
+            for row in gsm8k[::4]
         )
-        assert failed <= share * len(gsm8k)
+        assert failed <= share * len(gsm8k[::4])

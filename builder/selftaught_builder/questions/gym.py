@@ -18,7 +18,7 @@ _PLACE = "questions.source"
 
 
 def read_gym(source: str) -> NumberedRows:
-    """Yield (number, {"question", "answer", "metadata"}) of a reasoning-gym task.
+    """Yield (number, {"question", "answer", "metadata", "gym"}) of a reasoning-gym task.
 
     The parameters are the task's own; values are read as JSON where they are JSON, else as text. `seed` and `size` are
     0 and 500 where absent, so that a source always means the same questions.
@@ -29,8 +29,12 @@ def read_gym(source: str) -> NumberedRows:
     task, _, query = source.removeprefix("gym://").partition("?")
     settings = {"seed": 0, "size": 500} | {key: _value(text) for key, text in parse_qsl(query, keep_blank_values=True)}
     questions = _create(task.strip("/"), settings)
+    own = {name: value for name, value in settings.items() if name not in ("seed", "size")}
     for number in range(1, len(questions) + 1):
-        yield number, {"id": f"{task.strip('/')}-{settings['seed']}-{number}"} | questions[number - 1]
+        entry = questions[number - 1]
+        # Its own scorer, the verifier `gym`, wants the entry as it was made.
+        made = {"task": task.strip("/"), "entry": json.loads(json.dumps(entry, default=str)), "settings": own}
+        yield number, {"id": f"{task.strip('/')}-{settings['seed']}-{number}", "gym": made} | entry
 
 
 def _value(text: str) -> Any:

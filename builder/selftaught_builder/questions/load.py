@@ -17,7 +17,7 @@ from selftaught_builder.questions.fields import Field, compile_field
 from selftaught_builder.questions.gold import settle
 from selftaught_builder.questions.rows import Row, RowProblem
 from selftaught_builder.questions.sources import is_remote, read_rows
-from selftaught_builder.questions.values import as_text, json_scalars, normalise
+from selftaught_builder.questions.values import as_text, json_fields, normalise
 from selftaught_builder.recipe import Questions
 from selftaught_verifiers.answer import parse_number
 
@@ -35,7 +35,7 @@ class Question:
         choices: letter to text, empty where it has none.
         row: the row number in the source, from 1.
         split: the source's split, "" where it has none.
-        meta: the row's other scalar fields.
+        meta: the row's other fields, as JSON holds them.
     """
 
     hash: str
@@ -158,7 +158,7 @@ class _Intake:
         gold, kind = settle(values["answer"], choices, self.kind)
         texts = choices.texts if choices else {}
         name = as_text(values["id"]) if values.get("id") is not None else str(number)
-        meta = json_scalars(row, self.used)
+        meta = json_fields(row, self.used)
         return Question(content_hash(text, gold, kind, texts), name, text, gold, kind, texts, number, self.split, meta)
 
     def _read(self, row: Row) -> dict[str, Any]:

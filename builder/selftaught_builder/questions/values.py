@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from selftaught_builder.questions.rows import Row, RowProblem
 
 _WRITTEN = int | float | Decimal | datetime | date | time | UUID
@@ -40,8 +42,11 @@ def _clean(text: str) -> str:
     return text.strip()
 
 
-def json_scalars(row: Row, leave_out: frozenset[str]) -> dict[str, Any]:
-    """Return the scalar fields of a row as JSON can hold them, but for those left out and those that cannot be held."""
+def json_fields(row: Row, leave_out: frozenset[str]) -> dict[str, Any]:
+    """Return the fields of a row as JSON can hold them, but for those left out and those that cannot be held.
+
+    Lists and mappings are kept whole: a program's tests, a generated task's own entry.
+    """
     kept = {}
     for name, value in row.items():
         if name not in leave_out:
@@ -55,6 +60,11 @@ def _as_json(value: Any) -> Any:
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
+    if isinstance(value, list | dict):
+        try:
+            return orjson.loads(orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS))
+        except (TypeError, RecursionError):
+            raise RowProblem("broken_row", "no JSON") from None
     return as_text(value)
 
 
