@@ -19,6 +19,7 @@ from selftaught_verifiers.verdict import Outcome, Question, Rationale, Verdict, 
 
 _QUOTE = 120
 _SHOWN = 5
+_LISTED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +41,24 @@ class Equation:
 
 @row_verifier("equations", version="2")
 def judge(question: Question, rationale: Rationale) -> Verdict:
-    """Fail where one stated equation is false; unscorable where the rationale states none."""
+    """Fail where one stated equation is false; unscorable where the rationale states none.
+
+    The detail counts what was `stated` and `false`, quotes `examples`, and has the `calculations` (see `equation_list`) where
+    they are no more than 64.
+    """
     reading = read(whole_text(rationale))
     statements = (*reading.statements, *reading.annotations, *reading.solutions)
     judged = [one for one in statements if one.holds is not None]
     if any(not one.holds for one in judged) and _other_arithmetic(question.text, reading.prose):
         judged = [one for one in judged if one.holds]
     stated = len(judged) + len(reading.misprints)
+    listed = equation_list(whole_text(rationale))
+    calculations = {"calculations": listed} if len(listed) <= _LISTED else {}
     if not stated:
-        return Verdict(Outcome.UNSCORABLE, "no_equations")
+        return Verdict(Outcome.UNSCORABLE, "no_equations", detail=calculations)
     false = [one.text for one in judged if not one.holds] + list(reading.misprints)
-    detail = {"stated": stated, "false": len(false), "examples": [text[:_QUOTE] for text in false[:_SHOWN]]}
+    examples = [text[:_QUOTE] for text in false[:_SHOWN]]
+    detail = {"stated": stated, "false": len(false), "examples": examples, **calculations}
     score = 1 - len(false) / stated
     if not false:
         return Verdict(Outcome.PASS, "all_true", score=score, detail=detail)

@@ -2,7 +2,7 @@
 
 Everything here is JSON-able, so that it crosses into a `Worker`: a case is [question, subject, names], where the question is
 [text, gold, kind, choices, meta] and the subject a rationale [completion, reasoning, hinted, finish_reason], or for group
-verifiers a list of members [attempt, rationale, {name: [outcome, answer]}].
+verifiers a list of members [attempt, rationale, {name: [outcome, answer, detail]}].
 """
 
 from __future__ import annotations
@@ -80,7 +80,10 @@ def _judge(verifiers: Mapping[str, Verifier], question: Any, subject: Any, names
 
 def _member(one: Sequence[Any]) -> Member:
     attempt, rationale, verdicts = one
-    known = {name: Verdict(Outcome(outcome), answer=answer) for name, (outcome, answer) in verdicts.items()}
+    known = {
+        name: Verdict(Outcome(outcome), answer=answer, detail=json.loads(detail))
+        for name, (outcome, answer, detail) in verdicts.items()
+    }
     return Member(attempt, Rationale(*rationale), known)
 
 

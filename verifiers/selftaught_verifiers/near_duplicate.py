@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from selftaught_verifiers.degenerate import CUT
-from selftaught_verifiers.equations import equation_list
+from selftaught_verifiers.equations import equation_list, whole_text
 from selftaught_verifiers.verdict import Member, Outcome, Question, Verdict, group_verifier
 
 MAX_LENGTH = 100_000
@@ -43,7 +43,7 @@ class _Kept:
     calculations: dict[tuple[str, ...], str] = field(default_factory=dict)
 
 
-@group_verifier("near_duplicate", version="1", needs=("answer",))
+@group_verifier("near_duplicate", version="1", needs=("answer", "equations"))
 def judge(
     question: Question, members: Sequence[Member], *, similarity: float = 0.8, equations: bool = True
 ) -> list[Verdict]:
@@ -55,7 +55,7 @@ def judge(
 
     Args:
         question: the question; the comparison needs nothing of it.
-        members: its attempts, sampled ones first, with the verdicts of `answer`.
+        members: its attempts, sampled ones first, with the verdicts of `answer` and `equations`.
         similarity: the Jaccard similarity from which texts are alike, 0 to 1.
         equations: whether calculations count, for likeness (the same list of two or more) and against it.
 
@@ -68,11 +68,18 @@ def judge(
     verdicts = []
     for member in members:
         group = _class(member)
-        text = f"{member.rationale.reasoning}\n{member.rationale.completion}".strip()[:MAX_LENGTH]
+        text = whole_text(member.rationale)[:MAX_LENGTH]
         runs = frozenset(numbers.setdefault(run, len(numbers)) for run in _runs(text))
-        calculated = equation_list(text) if equations and sizes[group] > 1 else ()
+        calculated = _calculated(member) if equations and sizes[group] > 1 else ()
         verdicts.append(_judge(_Text(member.attempt, runs, calculated), kept[group], similarity))
     return verdicts
+
+
+def _calculated(member: Member) -> tuple[str, ...]:
+    """The calculations as `equations` found them: reading them again would take longer than all the rest."""
+    verdict = member.verdicts.get("equations")
+    listed = verdict.detail.get("calculations") if verdict else None
+    return tuple(map(str, listed)) if isinstance(listed, list | tuple) else equation_list(whole_text(member.rationale))
 
 
 _Class = tuple[Outcome | None, bool]

@@ -43,7 +43,7 @@ FROM attempts a JOIN questions q ON q.hash = a.question WHERE a.id IN (SELECT un
 
 _NEEDED = """
 WITH wanted AS (SELECT unnest(?::VARCHAR[]) AS verifier, unnest(?::VARCHAR[]) AS version)
-SELECT attempt, verifier, outcome, answer FROM verdicts JOIN wanted USING (verifier, version)
+SELECT attempt, verifier, outcome, answer, detail FROM verdicts JOIN wanted USING (verifier, version)
 WHERE attempt IN (SELECT unnest(?::VARCHAR[]))
 """
 
@@ -108,8 +108,8 @@ def _read(store: Store, block: Sequence[dict[str, Any]], verifiers: Sequence[Cho
     with store.read() as connection:
         found = {row[0]: row[1:] for row in connection.execute(_READ, [attempts]).fetchall()}
         needed = connection.execute(_NEEDED, [list(needs), list(needs.values()), attempts]).fetchall() if needs else []
-    for attempt, verifier, outcome, answer in needed:
-        verdicts[attempt][verifier] = [outcome, answer]
+    for attempt, verifier, *verdict in needed:
+        verdicts[attempt][verifier] = verdict
     return [_group(group, found, verdicts, verifiers) for group in block]
 
 
