@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from selftaught_builder.export.selection import select_rows
+from selftaught_builder.policies import as_policy
 from selftaught_builder.policy import check_policy, policy_of
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.scope import Scope
@@ -43,6 +44,7 @@ class Funnel:
         questions_correct, questions_kept, questions_exported: questions with at least one such attempt.
         rationalized_exported: exported rows that were rationalized.
         by_kind: completions, correct and kept ones of each kind.
+        policy: the policy's SQL on one line, with its name as a comment where it has one.
     """
 
     source_rows: int
@@ -60,6 +62,7 @@ class Funnel:
     questions_exported: int
     rationalized_exported: int
     by_kind: tuple[KindCounts, ...]
+    policy: str = ""
 
     @property
     def not_asked(self) -> int:
@@ -132,4 +135,5 @@ def count_funnel(store: Store, recipe: Recipe, scope: Scope, exported: pl.DataFr
         questions_exported=rows["question"].n_unique() if rows.height else 0,
         rationalized_exported=rows.filter(pl.col("kind") == "rationalized").height if rows.height else 0,
         by_kind=tuple(KindCounts(row[0], row[3], row[5], row[6]) for row in kinds),
+        policy=as_policy(recipe.keep).line,
     )

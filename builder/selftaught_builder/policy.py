@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 import duckdb
 
 from selftaught_builder.errors import PolicyError
+from selftaught_builder.policies import as_policy, shipped_policies
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.store.schema import wide_select
 
@@ -28,19 +29,19 @@ def kept_select(keep: str, verifiers: Mapping[str, str]) -> str:
     """Return the SQL that selects the kept attempts of `attempts_wide`, with the verifiers' versions pinned.
 
     Args:
-        keep: the policy's predicate.
+        keep: the policy's name, or its predicate.
         verifiers: name to version of each verifier that the policy may name.
     """
     wide = wide_select(sorted(verifiers), verifiers)
     missing = "" if "hint_leak" in verifiers else ", 'missing' AS hint_leak"
     # The line break before the bracket ends a trailing comment in the predicate. The hard rules stand in a query around
     # the user's, so that no operator of the predicate can reach them.
-    selected = f"SELECT * FROM (SELECT *{missing} FROM ({wide}) w) wide WHERE (\n{keep}\n)"
+    selected = f"SELECT * FROM (SELECT *{missing} FROM ({wide}) w) wide WHERE (\n{as_policy(keep).sql}\n)"
     return f"SELECT * FROM ({selected}) selected\nWHERE {HARD_RULES}"
 
 
 def check_policy(connection: duckdb.DuckDBPyConnection, keep: str, verifiers: Mapping[str, str]) -> None:
-    """Check a policy against the store's columns; nothing of it is run.
+    """Check a policy, a name or a predicate, against the store's columns; nothing of it is run.
 
     Raises:
         PolicyError: an SQL error, more than a predicate, or a verifier that the recipe does not run.
@@ -48,7 +49,7 @@ def check_policy(connection: duckdb.DuckDBPyConnection, keep: str, verifiers: Ma
     query = f"SELECT 1 FROM ({kept_select(keep, verifiers)}) LIMIT 0"
     try:
         # Standing by itself it must be one condition: then it cannot close the bracket that it is put into.
-        if len(duckdb.extract_statements(f"SELECT 1 WHERE\n{keep}")) != 1:
+        if len(duckdb.extract_statements(f"SELECT 1 WHERE\n{as_policy(keep).sql}")) != 1:
             raise PolicyError("more than one predicate", place=f"keep: {keep}", mend="Write one SQL condition.")
         connection.execute(query).fetchall()
     except duckdb.BinderException as error:
@@ -66,7 +67,10 @@ def _unknown_column(
     if not named:
         return PolicyError(text.split("\n\n")[0], place=f"keep: {keep}", mend="Mend the condition.")
     columns = _columns(connection, verifiers)
-    close = difflib.get_close_matches(named[1], columns, n=1)
+    # A single word may be a policy's name gone wrong; SQL reads a hyphen as minus.
+    misspelt = re.fullmatch(r"[\w-]+", keep) and keep not in shipped_policies()
+    meant = difflib.get_close_matches(keep, shipped_policies(), n=1) if misspelt else []
+    close = meant or difflib.get_close_matches(named[1], columns, n=1)
     mend = f"The recipe runs the verifiers {', '.join(sorted(verifiers))}; others are added under `verify`."
     if close:
         mend = f"Did you mean `{close[0]}`?"

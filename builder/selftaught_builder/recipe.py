@@ -14,9 +14,19 @@ from typing import Annotated, Any, Literal, get_args
 
 import orjson
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from selftaught_builder.errors import RecipeError
+from selftaught_builder.policies import as_policy
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Count = Annotated[int, Field(ge=1)]
@@ -363,13 +373,15 @@ class Recipe(Section):
     endpoint: EndpointSettings = EndpointSettings()
     sample: Sample = Sample()
     rationalize: Rationalize = Rationalize()
-    verify: Annotated[list[str], Field(min_length=1)] = ["answer", "equations", "hint_leak"]
+    verify: Annotated[list[str], Field(min_length=1)] = [
+        *("answer", "equations", "number_provenance", "hint_leak", "degenerate")
+    ]
     """The verifiers to run."""
     verifiers: dict[str, dict[str, Any]] = {}
     """What verifiers need beyond their names: options ({near_duplicate: {similarity: 0.9}}), or where one of your own is
     defined ({no_apology: {file: checks.py}}, {lucky: {sql: "SELECT id AS attempt, ..."}})."""
-    keep: str = "answer = 'pass' and hint_leak <> 'fail' and equations <> 'fail'"
-    """The policy: an SQL predicate over `attempts_wide`."""
+    keep: Annotated[str, Field(validate_default=True)] = "default"
+    """The policy: `answer-only`, `default`, `strict` or `rft`, or an SQL predicate over `attempts_wide`."""
     export: Export = Export()
     evaluate: Evaluate = Evaluate()
     train: Train | None = None
@@ -385,6 +397,16 @@ class Recipe(Section):
         if len(set(names)) < len(names):
             raise ValueError("lists a verifier twice")
         return names
+
+    @field_validator("keep")
+    @classmethod
+    def _its_verifiers_are_run(cls, keep: str, others: ValidationInfo) -> str:
+        listed = others.data.get("verify")
+        lacking = [name for name in as_policy(keep).verifiers if listed is not None and name not in listed]
+        if lacking:
+            names = ", ".join(f"`{name}`" for name in lacking)
+            raise ValueError(f"this policy reads {names}; add that to `verify`, or take another policy")
+        return keep
 
     _folder: Path = PrivateAttr(default=Path())
 

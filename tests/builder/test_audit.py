@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from selftaught_builder.audit import audits, find_audit, run_audit
+from selftaught_builder.comparison import Comparison, compare_policies
 from selftaught_builder.errors import InputError, PolicyError
-from support.command import selftaught
+from selftaught_builder.policies import as_policy
+from selftaught_builder.verification import verify
+from support.command import environment, selftaught
 from support.stores import SUMS, Scripted, reasoned, right
 
 NAMES = [
@@ -16,6 +19,7 @@ NAMES = [
     "answer_before_reasoning",
     "lucky_minority",
     "never_pass",
+    "strict_differs",
 ]
 EARLY = (
     "It is 40, as one sees at once. Then she walks on each of the five days, eight miles at a time. The answer is 40."
@@ -53,7 +57,7 @@ def found(scripted: Scripted, name: str) -> list[dict]:
     return run_audit(scripted.store, scripted.room.recipe, scripted.room.run, find_audit(name)).to_dicts()
 
 
-def test_there_are_five_audits_and_each_says_how_to_read_it() -> None:
+def test_there_are_six_audits_and_each_says_how_to_read_it() -> None:
     assert [audit.name for audit in audits()] == NAMES
     for audit in audits():
         assert audit.title.endswith(".")
@@ -95,6 +99,18 @@ def test_a_question_that_never_passes_is_found(scripted: Scripted) -> None:
     (row,) = found(scripted, "never_pass")
     assert row["question"] == SUMS[2]["question"]
     assert (row["attempts"], row["hinted_attempts"], row["favourite_answer"]) == (5, 1, "10")
+
+
+def test_an_answer_that_only_the_flexible_reading_finds_is_found(scripted: Scripted, tmp_path: Path) -> None:
+    assert found(scripted, "strict_differs") == []
+    loose = Scripted(tmp_path / "sums")
+    loose.attempt(0, "2 + 3 = 5. The answer is 5.")
+    only = loose.attempt(0, "Ann has two pens and gets three, which makes 2 + 3 = 5")
+    loose.attempt(0, "Ann has two pens and gets three, which makes 2 + 4 = 6")  # wrong by either reading
+    loose.verify()
+    (row,) = found(loose, "strict_differs")
+    assert (row["attempt"], row["gold"], row["extracted"]) == (only, "5", "5")
+    assert row["strict"] != "pass"
 
 
 def test_another_run_is_none_of_an_audits_business(scripted: Scripted) -> None:
@@ -144,3 +160,106 @@ def test_a_clean_store_has_nothing_to_find(tmp_path: Path) -> None:
     assert {name: len(found(clean, name)) for name in NAMES} == {
         name: int(name == "hinted_against_unhinted") for name in NAMES
     }
+
+
+# Two policies.
+
+TRUE_EQUATIONS = "answer = 'pass' AND equations <> 'fail'"
+
+
+def compared(scripted: Scripted, a: str, b: str, **options: int) -> Comparison:
+    return compare_policies(scripted.store, scripted.room.recipe, scripted.room.run, (a, b), **options)
+
+
+def test_what_one_policy_keeps_and_another_drops_is_counted_and_explained(scripted: Scripted) -> None:
+    both = compared(scripted, "answer-only", TRUE_EQUATIONS)
+    assert both.kept.to_dicts() == [
+        {"kept": "sampled", "a": 5, "b": 4, "both": 4, "only_a": 1, "only_b": 0},
+        {"kept": "rationalized", "a": 1, "b": 0, "both": 0, "only_a": 1, "only_b": 0},
+        {"kept": "rationales", "a": 6, "b": 4, "both": 4, "only_a": 2, "only_b": 0},
+        {"kept": "questions", "a": 3, "b": 3, "both": 3, "only_a": 0, "only_b": 0},
+    ]
+    assert both.only_a.against.to_dicts() == [
+        {"verdict": "equations", "fail": 2, "alone": 2, "unscorable": 0, "missing": 0}
+    ]
+    assert (both.only_a.rows, both.only_a.unexplained, both.only_b.rows) == (2, 0, 0)
+    assert [row["attempt"] for row in both.only_a.examples] == sorted(scripted.notes["false"])
+    for row in both.only_a.examples:
+        assert row["against"]["equations"].startswith("false: ")
+        assert (row["gold"], row["question"]) == ("5", SUMS[0]["question"])
+    assert both.only_b.examples == []
+    turned = compared(scripted, TRUE_EQUATIONS, "answer-only")
+    assert (turned.only_a.rows, turned.only_b.rows) == (0, 2)
+    assert turned.only_b.examples == both.only_a.examples
+    assert len(compared(scripted, "answer-only", TRUE_EQUATIONS, examples=1).only_a.examples) == 1
+
+
+def test_recipe_stands_for_the_rooms_own_policy(scripted: Scripted) -> None:
+    same = compared(scripted, "recipe", "answer-only")
+    assert (same.only_a.rows, same.only_b.rows) == (0, 0)
+    assert same.policies[0].sql == scripted.room.recipe.keep
+
+
+def test_a_condition_that_is_no_verdict_is_said_to_be_another(scripted: Scripted) -> None:
+    short = compared(scripted, "answer-only", "answer = 'pass' AND length(completion) < 60")
+    assert short.only_a.against.is_empty()
+    assert short.only_a.unexplained == short.only_a.rows > 0
+    assert all(row["against"] == {} for row in short.only_a.examples)
+
+
+def test_verdicts_that_the_store_lacks_are_asked_for(tmp_path: Path) -> None:
+    few = Scripted(tmp_path / "sums")
+    for index, said in enumerate(("The answer is 5.", "The answer is 6.", "The answer is 6.")):
+        few.attempt(0, f"Two pens and three pens. {said}", sample_index=index)
+    few.verify()
+    with pytest.raises(InputError, match="no verdicts of `majority`\n  Add majority to `verify` in the recipe"):
+        compared(few, "answer-only", "majority <> 'fail'")
+    with pytest.raises(PolicyError, match="no column or verifier `answr`"):
+        compared(few, "answr = 'pass'", "answer-only")
+    more = few.amended(verify=[*few.room.recipe.verify, "majority"])
+    with more.store().writer():
+        verify(more.store(), more.recipe)
+    lucky = compare_policies(more.store(), more.recipe, more.run, ("answer-only", "majority <> 'fail'"))
+    assert lucky.only_a.examples[0]["against"] == {"majority": "minority"}
+    few.attempt(1)  # comes after the verdicts
+    with more.store().writer():
+        more.store().commit_journal()
+    assert compare_policies(more.store(), more.recipe, more.run, ("answer-only", "majority <> 'fail'")).unverified == {
+        "answer": 1,
+        "majority": 1,
+    }
+
+
+def test_the_command_compares_policies(scripted: Scripted) -> None:
+    done = selftaught(
+        *("audit", scripted.room.folder, "policy", "answer-only", TRUE_EQUATIONS), env=environment(COLUMNS="100")
+    )
+    assert done.returncode == 0, done.stderr
+    assert "A  /* answer-only */ answer = 'pass'" in done.stdout
+    assert "A keeps and B drops 2. What B has against them:" in done.stdout
+    assert "equations: false: 2 + 3 = 6" in done.stdout.replace("2+3=6", "2 + 3 = 6")
+    assert "A drops nothing that B keeps." in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines()) <= 100
+    asked = selftaught("audit", scripted.room.folder, "policy", "answer-only", TRUE_EQUATIONS, "--json")
+    printed = json.loads(asked.stdout)
+    assert printed["a"] == {"name": "answer-only", "sql": as_policy("answer-only").sql}
+    assert printed["only_a"]["rows"] == 2
+    shown = selftaught("audit", scripted.room.folder, "policy", "answer-only", "recipe", "--sql")
+    assert as_policy("answer-only").sql in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("policy",), "0 policies where two are needed\n  There are: answer-only, default, rft, strict, `recipe`"),
+        (("policy", "strict"), "1 policies where two are needed"),
+        (("policy", "strct", "recipe"), "Did you mean `strict`?"),
+        (("never_pass", "strict"), "`never_pass` takes nothing more"),
+    ],
+)
+def test_policies_that_cannot_be_compared_are_input_errors(
+    scripted: Scripted, arguments: tuple[str, ...], message: str
+) -> None:
+    done = selftaught("audit", scripted.room.folder, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr

@@ -1,21 +1,27 @@
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selftaught_builder.errors import PolicyError
+from selftaught_builder.errors import PolicyError, RecipeError
 from selftaught_builder.pipeline import check, empty_schema
+from selftaught_builder.policies import Policy, as_policy, shipped_policies
 from selftaught_builder.policy import check_policy, kept_select
-from selftaught_builder.recipe import Questions, Rationalize, Recipe
+from selftaught_builder.recipe import Questions, Rationalize, Recipe, load_recipe
 from selftaught_builder.store.schema import wide_select
-from selftaught_verifiers import get_verifier
+from selftaught_builder.verification import versions_of
+from selftaught_verifiers import get_verifier, registered
+from support.command import selftaught
 from support.stores import Scripted
 
+NO_HINTS = Rationalize(k=0)
 VERSIONS = {name: get_verifier(name).version for name in ("answer", "equations", "hint_leak")}
 
 
@@ -205,6 +211,129 @@ def test_without_a_hint_leak_verdict_no_hinted_attempt_is_kept(
 
 def test_verdicts_of_other_versions_do_not_count(connection: duckdb.DuckDBPyConnection) -> None:
     assert ids(connection, kept_select("true", {**VERSIONS, "answer": "999"})) == frozenset()
+
+
+# Policies with a name.
+
+
+@pytest.mark.parametrize("policy", shipped_policies().values(), ids=lambda policy: policy.name)
+def test_a_shipped_policy_says_what_it_is_for_and_is_a_predicate_over_known_verifiers(policy: Policy) -> None:
+    assert policy.title.endswith(".")
+    assert len(policy.about) > 40
+    assert set(policy.verifiers) <= {verifier.name for verifier in registered()}
+    recipe = Recipe(
+        name="r",
+        questions=Questions(source="q.jsonl"),
+        verify=[*policy.verifiers],
+        keep=policy.name,
+        rationalize=NO_HINTS,
+    )
+    with empty_schema() as connection:
+        check_policy(connection, recipe.keep, versions_of(recipe))
+        check_policy(connection, policy.line, versions_of(recipe))
+
+
+def test_the_policies_are_these_and_a_recipe_takes_the_default_one() -> None:
+    assert list(shipped_policies()) == ["answer-only", "default", "rft", "strict"]
+    recipe = Recipe(name="r", questions=Questions(source="q.jsonl"))
+    assert recipe.keep == "default"
+    assert set(recipe.verify) == set(as_policy("default").verifiers)
+    assert set(as_policy("default").verifiers) < set(as_policy("strict").verifiers)
+    assert as_policy("strict").line.startswith("/* strict */ answer_strict = 'pass' AND equations <> 'fail' AND ")
+
+
+def test_a_name_stands_for_its_predicate_and_nothing_but_a_name_does() -> None:
+    assert kept_select("answer-only", VERSIONS) == kept_select(as_policy("answer-only").sql, VERSIONS)
+    assert as_policy("answer-only ").sql == "answer-only "
+    assert as_policy("DEFAULT").sql == "DEFAULT"
+    assert as_policy("answer = 'pass'").line == "answer = 'pass'"
+
+
+@pytest.mark.parametrize(
+    ("keep", "meant"), [("strct", "strict"), ("answer_only", "answer-only"), ("defaults", "default")]
+)
+def test_a_misspelt_name_is_recognised(connection: duckdb.DuckDBPyConnection, keep: str, meant: str) -> None:
+    with pytest.raises(PolicyError, match=f"Did you mean `{meant}`?"):
+        kept(connection, keep)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"keep": "strict"}, r"recipe.yaml:3: `keep`: this policy reads `majority`, `chance`; add that to `verify`"),
+        ({"keep": "rft"}, "recipe.yaml:3: `keep`: this policy reads `near_duplicate`; add"),
+        (
+            {"verify": ["answer", "hint_leak"]},
+            "`keep`: this policy reads `equations`, `number_provenance`, `degenerate`; add",
+        ),
+    ],
+)
+def test_a_policy_whose_verifiers_are_not_run_is_refused(tmp_path: Path, keys: dict, message: str) -> None:
+    file = tmp_path / "recipe.yaml"
+    lines = [
+        f"{key}: {json.dumps(value)}" for key, value in {"name": "r", "questions": {"source": "q"}, **keys}.items()
+    ]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(RecipeError, match=re.escape(message)):
+        load_recipe(file)
+
+
+def test_each_policy_keeps_what_it_says(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One question; each attempt has one flaw that only some of the policies mind."""
+    made = Scripted(
+        tmp_path_factory.mktemp("named") / "sums",
+        verify=[
+            "answer",
+            "equations",
+            "number_provenance",
+            "hint_leak",
+            "degenerate",
+            "majority",
+            "chance",
+            "near_duplicate",
+        ],
+    )
+    sound = "Ann had 2 pens and gets 3 more, so that 2 + 3 = 5. The answer is 5."
+    told = {
+        "sound": made.attempt(0, sound, sample_index=0),
+        "false_step": made.attempt(0, "Ann had 2 pens. 2 + 3 = 6, less one. The answer is 5.", sample_index=1),
+        "said_again": made.attempt(0, sound.replace("pens and", "pens, and"), sample_index=2),
+        "looping": made.attempt(0, "So we count the pens again and again. " * 40 + "The answer is 5.", sample_index=3),
+        "unmarked": made.attempt(0, "She had two of them, then gets three more, and 2 + 3 = 5", sample_index=4),
+        "wrong": made.attempt(0, "She gives three pens away, so 3 - 2 = 1. The answer is 1.", sample_index=5),
+        "lucky": made.attempt(1, "Bob had 9 eggs and eats 2, so 9 - 2 = 7. The answer is 7.", sample_index=0),
+    }
+    for index in (1, 2):
+        made.attempt(1, "Bob eats two of his eggs, which leaves 9 - 3 = 6. The answer is 6.", sample_index=index)
+    made.verify()
+    names = {attempt: name for name, attempt in told.items()}
+
+    def kept_by(policy: str) -> set[str]:
+        with made.store.read() as opened:
+            versions = versions_of(made.room.recipe)
+            return {names[attempt] for attempt in ids(opened, kept_select(policy, versions))}
+
+    everything = set(told) - {"wrong"}
+    assert kept_by("answer-only") == everything
+    assert kept_by("default") == everything - {"false_step", "looping"}
+    assert kept_by("strict") == everything - {"false_step", "looping", "unmarked", "lucky"}
+    assert "said_again" not in kept_by("rft")
+    assert {"sound", "lucky"} <= kept_by("rft") <= everything - {"false_step"}
+
+
+def test_a_version_its_card_and_the_funnel_show_the_policys_name_and_sql(tmp_path: Path) -> None:
+    made = Scripted(tmp_path / "sums", keep="answer-only")
+    made.attempt(0)
+    version = made.export()
+    card = (version.folder / "README.md").read_text(encoding="utf-8")
+    assert f"policy `answer-only`:\n\n```sql\n{as_policy('answer-only').sql}\n```" in card
+    assert "| kept by the policy `answer-only` | 1 |" in card
+    assert made.store.sql("SELECT policy FROM dataset_versions").item() == "/* answer-only */ answer = 'pass'"
+    shown = selftaught("status", made.room.folder)
+    assert "policy: /* answer-only */ answer = 'pass'" in shown.stdout
+    assert (
+        json.loads(selftaught("status", made.room.folder, "--json").stdout)["funnel"]["policy"] == version.funnel.policy
+    )
 
 
 # The view.

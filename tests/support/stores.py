@@ -42,7 +42,9 @@ def write_room(folder: Path, rows: Sequence[Mapping[str, Any]] = SUMS, **recipe:
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     (folder / "questions.jsonl").write_text(lines, encoding="utf-8")
     (folder / "examples.yaml").write_text(yaml.safe_dump(EXAMPLES), encoding="utf-8")
-    keys = {"name": "sums", "questions": {"source": "questions.jsonl", "licence": "mit"}, **recipe}
+    # A policy of its own: most scripted rationales are too bare for the default one.
+    filtered = {"verify": ["answer", "equations", "hint_leak"], "keep": "equations <> 'fail' AND hint_leak <> 'fail'"}
+    keys = {"name": "sums", "questions": {"source": "questions.jsonl", "licence": "mit"}, **filtered, **recipe}
     (folder / "recipe.yaml").write_text(yaml.safe_dump(keys, sort_keys=False), encoding="utf-8")
     return folder
 

@@ -7,6 +7,7 @@ verifiers a list of members [attempt, rationale, {name: [outcome, answer, detail
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,8 @@ from typing import Any
 
 from selftaught_verifiers import Member, Outcome, Question, Rationale, Verdict, Verifier, get_verifier
 from selftaught_verifiers.plugins import load_file, load_installed
+
+_encode = json.JSONEncoder(default=str).encode
 
 Case = Sequence[Any]
 Said = tuple[str, str, str | None, float | None, str, float]
@@ -32,7 +35,11 @@ def judge_with(specifications: Sequence[Mapping[str, Any]]) -> Callable[[Sequenc
 
     Its result has, for each case and each of the case's names, one verdict a member; a row verifier has one.
     """
-    return judging({one["name"]: _find(one) for one in specifications})
+    judge = judging({one["name"]: _find(one) for one in specifications})
+    # Verdicts make many small objects and no cycles: looking for cycles less often saves a twentieth of the time.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    return judge
 
 
 def judging(verifiers: Mapping[str, Verifier]) -> Callable[[Sequence[Case]], list[list[list[Said]]]]:
@@ -89,7 +96,7 @@ def _member(one: Sequence[Any]) -> Member:
 
 def _said(verdict: Verdict, elapsed: float) -> Said:
     try:
-        detail = json.dumps(dict(verdict.detail), default=str) if verdict.detail else "{}"
+        detail = _encode(dict(verdict.detail)) if verdict.detail else "{}"
     except (TypeError, ValueError) as error:
         return unscorable(f"verifier crashed: its detail is no JSON: {error}")
     answer = None if verdict.answer is None else str(verdict.answer)

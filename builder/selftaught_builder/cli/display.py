@@ -159,6 +159,8 @@ def show_funnel(funnel: Funnel, *, to: Console = console) -> None:
         ),
     ]
     show_pairs(rows, title="Funnel", to=to)
+    if funnel.policy:
+        to.print("policy: ", plain(funnel.policy), sep="", style="dim")
 
 
 class _Rates(ProgressColumn):
@@ -221,7 +223,7 @@ class Display:
 
     def replied(self, task: Task, reply: Reply) -> None:
         """Count a reply, and whether its answer looks right; the verdicts themselves come with verification."""
-        if reply.error is None:
+        if reply.error is None and task.kind != "probed":  # what a judge says answers no question
             from selftaught_verifiers import Outcome, Question, Rationale, get_verifier
 
             question = Question(task.question.text, task.question.gold, task.question.kind, task.question.choices)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selftaught_builder.cli.arguments import Json, Questions, RoomPath, Run, StorePath
+from selftaught_builder.errors import InputError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -183,19 +184,35 @@ def sql(
 def audit(
     room: RoomPath,
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="One audit's name; all of them where absent.")
+        str | None, typer.Argument(metavar="NAME", help="One audit's name, or `policy`; all audits where absent.")
     ] = None,
+    policies: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="A B", help="With `policy`: the two to compare, each a name, `recipe` or SQL."),
+    ] = None,
+    examples: Annotated[
+        int, typer.Option("--examples", metavar="N", min=0, help="With `policy`: how many to show of each side.")
+    ] = 3,
     store: StorePath = None,
     run: Run = None,
     show_sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
     json: Json = False,
 ) -> None:
-    """Look for leaks in the filter. Right answers with wrong reasoning, hints that show, luck."""
+    """Look for leaks in the filter. Right answers with wrong reasoning, hints that show, luck.
+
+    `audit ROOM policy A B` compares two policies: what one keeps that the other drops, and why. A and B are names of
+    policies (answer-only, default, strict, rft), `recipe` for the room's own, or SQL predicates.
+    """
+    if name == "policy":
+        _compare(room, policies or [], examples, store, run, show_sql=show_sql, json=json)
+        return
     from selftaught_builder.audit import audits, find_audit, run_audit
     from selftaught_builder.cli.display import console, plain, show_frame, show_json
     from selftaught_builder.provenance import require_run
     from selftaught_builder.room import open_room
 
+    if policies:
+        raise InputError(f"`{name}` takes nothing more", place="audit", mend="Two policies follow on `policy` only.")
     chosen = [find_audit(name)] if name else audits()
     if show_sql:
         sys.stdout.write("\n".join(one.sql for one in chosen))
@@ -213,6 +230,34 @@ def audit(
         console.print(plain(one.about), style="dim")
         if frame.height:
             show_frame(frame, limit=40 if name else 5)
+
+
+def _compare(
+    room: Path, names: list[str], examples: int, store: Path | None, run: str | None, *, show_sql: bool, json: bool
+) -> None:
+    from selftaught_builder.cli.comparison_display import comparison_data, show_comparison
+    from selftaught_builder.cli.display import show_json
+    from selftaught_builder.comparison import compare_policies, known_policies
+    from selftaught_builder.provenance import require_run
+    from selftaught_builder.room import open_room
+
+    if len(names) != 2:
+        raise InputError(
+            f"{len(names)} policies where two are needed", place="audit policy", mend=f"There are: {known_policies()}."
+        )
+    opened = open_room(room, store=store, run=run)
+    if show_sql:
+        from selftaught_builder.comparison import policies_of
+
+        sys.stdout.write("\n\n".join(policy.sql for policy in policies_of(opened.recipe, names)) + "\n")
+        return
+    kept = opened.store()
+    require_run(kept, opened.run)
+    compared = compare_policies(kept, opened.recipe, opened.run, (names[0], names[1]), examples=examples)
+    if json:
+        show_json(comparison_data(compared))
+    else:
+        show_comparison(compared)
 
 
 def _print_lineage(store: Store, of: str, *, json: bool) -> None:

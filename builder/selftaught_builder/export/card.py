@@ -12,6 +12,7 @@ import jinja2
 import polars as pl
 
 from selftaught_builder.funnel import Funnel
+from selftaught_builder.policies import as_policy
 from selftaught_builder.recipe import Recipe
 
 # The hub's own size categories.
@@ -54,6 +55,7 @@ def render_card(
     template = environment.from_string((files("selftaught_builder") / "templates" / "card.md.jinja").read_text("utf-8"))
     return template.render(
         recipe=recipe,
+        policy=as_policy(recipe.keep),
         run=run,
         version=version,
         funnel=funnel,

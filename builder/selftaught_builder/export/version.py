@@ -24,6 +24,7 @@ from selftaught_builder.export.card import render_card
 from selftaught_builder.export.selection import select_rows
 from selftaught_builder.funnel import Funnel, count_funnel
 from selftaught_builder.names import file_name
+from selftaught_builder.policies import as_policy
 from selftaught_builder.policy import check_policy
 from selftaught_builder.prompts import Prompter
 from selftaught_builder.recipe import Recipe
@@ -228,10 +229,11 @@ def _record(
         )
         for split, part in _split(selected, recipe).items()
     ]
+    policy = as_policy(recipe.keep).line
     pinned = orjson.dumps(dict(versions), option=orjson.OPT_SORT_KEYS).decode()
     with store.write() as connection:
         connection.execute(
             "INSERT INTO dataset_versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, now())",
-            [recipe.name, name, number, content, run, recipe.hash, recipe.keep, pinned, selected.height],
+            [recipe.name, name, number, content, run, recipe.hash, policy, pinned, selected.height],
         )
         insert_frame(connection, "dataset_rows", pl.concat(rows))

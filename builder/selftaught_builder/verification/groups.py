@@ -19,7 +19,7 @@ from selftaught_builder.verification.judges import judges, read_ahead
 from selftaught_builder.verification.rows import question_of
 from selftaught_builder.verification.verdicts import insert_verdicts
 
-BLOCK = 4000
+BLOCK = 8000
 """Attempts of a block, about."""
 
 _LACKING = """

@@ -14,7 +14,7 @@ from selftaught_builder.verification.chosen import Chosen
 from selftaught_builder.verification.judges import judges, read_ahead
 from selftaught_builder.verification.verdicts import insert_verdicts
 
-BLOCK = 4000
+BLOCK = 8000
 
 # Every attempt that arrived, except those that verifiers themselves asked for.
 _LACKING = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import duckdb
@@ -28,10 +28,14 @@ _SAID = {
 
 
 def insert_verdicts(
-    connection: duckdb.DuckDBPyConnection, said: Iterable[tuple[str, Chosen, str, Said]]
+    connection: duckdb.DuckDBPyConnection, said: Sequence[tuple[str, Chosen, str, Said]]
 ) -> Counter[tuple[str, str]]:
     """Store verdicts: (attempt, verifier, what it saw, what it said). Returns how many, by verifier and outcome."""
-    rows = [(attempt, one.name, one.version, seen, *verdict) for attempt, one, seen, verdict in said]
-    frame = pl.DataFrame(rows, schema=_SAID, orient="row")
+    if not said:
+        return Counter()
+    attempts, verifiers, seen, verdicts = zip(*said, strict=True)
+    names, versions = [one.name for one in verifiers], [one.version for one in verifiers]
+    columns = (attempts, names, versions, seen, *zip(*verdicts, strict=True))
+    frame = pl.DataFrame(dict(zip(_SAID, columns, strict=True)), schema=_SAID)
     insert_frame(connection, "verdicts", frame.with_columns(pl.lit(datetime.now(UTC)).alias("created_at")))
-    return Counter((row[1], row[4]) for row in rows)
+    return Counter(zip(names, frame["outcome"], strict=True))
