@@ -35,6 +35,8 @@ class Config:
         api_key: the bearer token required, if any.
         right, right_hinted: share of seeds that get a right answer, without and with the answer in the prompt.
         answers: question text to answer; sums such as `3 + 4` are answered without it.
+        says: [pattern, reply]: the first pattern found in the whole prompt decides the reply, a replacement template such as
+            `The answer is \\3.`; {seed} in it stands for the request's seed.
         faults: what goes wrong, first match wins: {"kind": ..., "every": N} each Nth request, {"first": N} the first N
             requests of each body, {"after": N} all requests from the Nth on, {"before": N} all up to it, else always.
         extra: JSON bodies for other GET paths, such as {"/props": {...}}.
@@ -46,6 +48,7 @@ class Config:
     right: float = 0.5
     right_hinted: float = 0.9
     answers: dict[str, str] = field(default_factory=dict)
+    says: list[list[str]] = field(default_factory=list)
     faults: list[dict[str, Any]] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -172,7 +175,8 @@ class StandIn:
         """Return the payload of a right or wrong completion."""
         seed, chat = body.get("seed") or 0, "messages" in body
         asked = body["messages"][-1]["content"] if chat else body["prompt"]
-        text = self._text(asked, seed)
+        whole = "\n".join(message["content"] for message in body["messages"]) if chat else asked
+        text = self._scripted(whole, seed) or self._text(asked, seed)
         choice: dict[str, Any] = {"index": 0, "finish_reason": "stop"}
         choice |= {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
         words = len(text.split())
@@ -184,6 +188,12 @@ class StandIn:
             "choices": [choice] * int(body.get("n") or 1),
             "usage": {"prompt_tokens": len(asked.split()), "completion_tokens": words, "total_tokens": words},
         }
+
+    def _scripted(self, prompt: str, seed: int) -> str | None:
+        for pattern, reply in self.config.says:
+            if found := re.search(pattern, prompt, re.DOTALL):
+                return found.expand(reply).replace("{seed}", str(seed))
+        return None
 
     def _text(self, asked: str, seed: int) -> str:
         asked = asked.strip()

@@ -46,7 +46,8 @@ class Reply:
         error: a class out of `ERRORS`, or None.
         error_text: what the server or the socket said, cut to 2,000 characters.
         retry_after: seconds the server asked to wait.
-        provider: what else the payload held (ids, fingerprints), for provenance.
+        provider: what else the reply held (ids, fingerprints; of an error its HTTP status), for provenance; under
+            `changed` what had to be changed in the texts so that they can be kept.
     """
 
     completion: str = ""
@@ -67,12 +68,13 @@ class Reply:
 
 # Error classes, and whether trying again can help.
 ERRORS: Mapping[str, bool] = {
-    "bad_request": False,  # 400, 404, 413, 422: the request itself is wrong
-    "auth": False,  # 401, 403
+    "bad_request": False,  # every other 4xx (400, 404, 413, 422): the request itself is wrong
+    "auth": False,  # 401, 402, 403, a spent quota: the key or its account is refused
     "rate_limit": True,  # 429
     "server": True,  # 408, 409, 5xx
     "timeout": True,
-    "connection": True,  # refused, reset, half a body, TLS
+    "connection": True,  # refused, reset, half a body
+    "certificate": False,  # TLS: the server cannot prove who it is
     "malformed": True,  # not JSON, or JSON without what the protocol promises
     "too_large": False,  # a body over the limit
     "redirect": False,  # never followed: a key is sent to no other place

@@ -18,13 +18,16 @@ import aiohttp
 import orjson
 
 from selftaught_builder.endpoints.base import Identity, Reply, Request
-from selftaught_builder.endpoints.replies import error_class, parse_completion, read_retry_after
+from selftaught_builder.endpoints.bodies import ENCODINGS, BodyError, read_body, read_start
+from selftaught_builder.endpoints.replies import ERROR_TEXT_LIMIT as ERROR_TEXT_LIMIT
+from selftaught_builder.endpoints.replies import NAME_LIMIT, Received, read_reply
 from selftaught_builder.endpoints.weights import LOOPBACK, served_weights
 from selftaught_builder.errors import EndpointError
 from selftaught_builder.recipe import EndpointSettings, Prices
 
-BODY_LIMIT = 16 * 2**20
-ERROR_TEXT_LIMIT = 2000
+CONNECT_SECONDS = 30.0
+"""How long a connection may take, TLS included."""
+_LISTED = 1000
 
 
 class OpenAIEndpoint:
@@ -49,9 +52,11 @@ class OpenAIEndpoint:
 
     async def __aenter__(self) -> OpenAIEndpoint:
         self._session = aiohttp.ClientSession(
-            headers=self._headers,
-            timeout=aiohttp.ClientTimeout(total=self.settings.timeout, connect=30),
+            headers={**self._headers, "Accept-Encoding": ENCODINGS},
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=self.settings.timeout, connect=CONNECT_SECONDS),
             connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),  # a server keeps no state here
             proxy=_proxy(urlsplit(self.base_url)),
             json_serialize=lambda value: orjson.dumps(value).decode(),
         )
@@ -79,52 +84,38 @@ class OpenAIEndpoint:
         else:
             path, body["prompt"] = "completions", request.messages[0]["content"]
         started = time.perf_counter()
-        status, headers, raw = await self._post(path, body)
-        reply = self._read(status, headers, raw)
-        if reply.error and self._key:  # read anew, since a cut could leave half a key
-            reply = self._read(status, headers, raw.replace(self._key.encode(), b"[key]"))
+        reply = read_reply(await self._post(path, body), self._key)
         reply.latency = time.perf_counter() - started
-        if reply.error_text:
-            reply.error_text = reply.error_text[:ERROR_TEXT_LIMIT]
         if reply.error is None and self.settings.prices:
             reply.cost, reply.price_source = _cost(reply, self.settings.prices), "recipe"
         return reply
 
-    async def _post(self, path: str, body: dict[str, Any]) -> tuple[int | str, Any, bytes]:
-        """Return status (or an error class), headers and body (or the error's text)."""
+    async def _post(self, path: str, body: dict[str, Any]) -> Received:
         assert self._session is not None, "enter the endpoint first"  # noqa: S101
         try:
             async with self._session.post(
                 f"{self.base_url}/{path}", data=orjson.dumps(body), allow_redirects=False
             ) as response:
-                raw = await _read_bounded(response)
-                if raw is None:
-                    return "too_large", {}, f"the body is over {BODY_LIMIT} bytes".encode()
-                return response.status, response.headers, raw
+                raw = await (read_body if response.status == 200 else read_start)(response)
+                return Received(raw, response.status, response.headers)
+        except BodyError as error:
+            return _failure(error.error, str(error))
+        except aiohttp.ConnectionTimeoutError:
+            return _failure("timeout", f"no connection within {min(self.settings.timeout, CONNECT_SECONDS):g} s")
         except TimeoutError:
-            return "timeout", {}, f"no reply within {self.settings.timeout:g} s".encode()
+            return _failure("timeout", f"no whole reply within {self.settings.timeout:g} s")
+        except aiohttp.ClientConnectorCertificateError as error:
+            return _failure("certificate", str(error))
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return "connection", {}, f"{type(error).__name__}: {error}".encode()
-
-    def _read(self, status: int | str, headers: Any, raw: bytes) -> Reply:
-        if isinstance(status, str):
-            return Reply(error=status, error_text=raw.decode("utf-8", "replace"))
-        if status != 200:
-            return Reply(
-                error=error_class(status),
-                error_text=f"HTTP {status}: {raw.decode('utf-8', 'replace')}",
-                retry_after=read_retry_after(headers),
-            )
-        return parse_completion(raw)
+            return _failure("connection", f"{type(error).__name__}: {error}")
 
     async def _get(self, url: str) -> tuple[int, Any]:
         """Return status and parsed JSON (None where it is none) of a GET."""
         assert self._session is not None, "enter the endpoint first"  # noqa: S101
         async with self._session.get(url, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=30)) as response:
-            raw = await _read_bounded(response)
             try:
-                return response.status, orjson.loads(raw or b"null")
-            except orjson.JSONDecodeError:
+                return response.status, orjson.loads(await read_body(response))
+            except (BodyError, orjson.JSONDecodeError):
                 return response.status, None
 
     async def _check_model(self) -> None:
@@ -132,6 +123,12 @@ class OpenAIEndpoint:
         place = self.base_url
         try:
             status, listing = await self._get(f"{self.base_url}/models")
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise EndpointError(
+                f"cannot prove who it is: {self._scrub(str(error))}",
+                place=place,
+                mend="Let SSL_CERT_FILE name the authority that signed its certificate, if you trust it.",
+            ) from None
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             reason = str(error).replace(" ssl:default", "") or type(error).__name__  # aiohttp says so of http, too
             raise EndpointError(
@@ -147,9 +144,10 @@ class OpenAIEndpoint:
             )
         known = _model_ids(listing)
         if status == 200 and known and self.settings.model not in known:
-            close = difflib.get_close_matches(self.settings.model, known, n=3) or sorted(known)[:5]
+            close = difflib.get_close_matches(self.settings.model, known[:_LISTED], n=3) or sorted(known)[:5]
+            served = self._scrub(", ".join(name[:NAME_LIMIT] for name in close))
             raise EndpointError(
-                f"does not serve the model `{self.settings.model}`", place=place, mend=f"It serves: {', '.join(close)}."
+                f"does not serve the model `{self.settings.model}`", place=place, mend=f"It serves: {served}."
             )
         if status >= 300 and status not in (404, 405):
             raise EndpointError(f"answers HTTP {status} to /models", place=place, mend="Check endpoint.base_url.")
@@ -213,16 +211,8 @@ def _proxy(parts: SplitResult) -> str | None:
     return None if host in LOOPBACK or proxy_bypass(host) else getproxies().get(parts.scheme)
 
 
-async def _read_bounded(response: aiohttp.ClientResponse) -> bytes | None:
-    """Return the (decompressed) body, or None where it is larger than the limit."""
-    chunks, size = [], 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > BODY_LIMIT:
-            response.close()
-            return None
-        chunks.append(chunk)
-    return b"".join(chunks)
+def _failure(error: str, text: str) -> Received:
+    return Received(text.encode(errors="replace"), error=error)
 
 
 def _model_ids(listing: Any) -> list[str]:

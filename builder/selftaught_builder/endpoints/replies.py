@@ -1,14 +1,17 @@
 """Reading what a server sent, on the assumption that it may be anything.
 
 Bodies are hostile input: not JSON, JSON without what the protocol promises, lone surrogates, NaN. Each becomes a `Reply`
-with an error class; none becomes an exception.
+with an error class; none becomes an exception. But a completion that is there was paid for: what is wrong with the text
+around it does not lose it, and what no file could hold of the text itself is replaced, and said to be (`provider.changed`).
 """
 
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -16,13 +19,58 @@ import orjson
 
 from selftaught_builder.endpoints.base import Reply
 
+ERROR_TEXT_LIMIT = 2000
+"""Characters of an error that are kept."""
+NAME_LIMIT = 200
+"""Characters kept of what a server calls itself, its model, and its reason for ending."""
+SECRET_LENGTH = 12
+"""A shorter key is a placeholder such as `EMPTY`, and may well be a word of a completion."""
+
 THINK_OPEN, THINK_CLOSE = "<think>", "</think>"
 KEPT_FROM_PAYLOAD = ("id", "created", "system_fingerprint", "service_tier")
+
+_TEXTS = ("completion", "reasoning", "finish_reason", "model", "error_text")
+_SHOWN = 300
+_LEAST_OF_A_KEY = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What came over the wire.
+
+    Attributes:
+        raw: the body, or what there is to say where none arrived.
+        status: the HTTP status.
+        headers: the response's.
+        error: the class of error where there is no whole response.
+    """
+
+    raw: bytes
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    error: str | None = None
+
+
+def read_reply(received: Received, key: str = "") -> Reply:
+    """Return what a response is: a completion, or an error of some class.
+
+    Args:
+        received: the response.
+        key: the API key, which the reply then does not hold, whatever the server echoes.
+    """
+    reply = _read(received)
+    if key and reply.error:  # read anew, since a cut could leave half a key
+        received = Received(_without_key(received.raw, key.encode()), received.status, received.headers, received.error)
+        reply = _read(received)
+    if key and (reply.error or len(key) >= SECRET_LENGTH):
+        _rewrite(reply, lambda text: text.replace(key, "[key]"), "key")
+    _cut(reply)
+    return reply
 
 
 def error_class(status: int) -> str:
     """Return the error class of an HTTP status other than 200."""
-    if status in (401, 403):
+    if status in (401, 402, 403):
         return "auth"
     if status == 429:
         return "rate_limit"
@@ -34,39 +82,45 @@ def error_class(status: int) -> str:
 
 
 def read_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that `Retry-After` asks for (given in seconds or as a date), or None."""
+    """Return the seconds that `Retry-After` asks for (given in seconds or as a date), or None.
+
+    A date is compared with the server's own clock where it tells the time, since the two may differ.
+    """
     value = headers.get("Retry-After", "").strip()
-    if not value:
-        return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):
-        return None
+        then, now = _date(value), _date(headers.get("Date", ""))
+        if then is None:
+            return None
+        seconds = then - (time.time() if now is None else now)
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def parse_completion(raw: bytes) -> Reply:
     """Read the body of a 200 from /chat/completions or /completions."""
     try:
-        payload = _load(raw)
-    except orjson.JSONDecodeError as error:
-        return _malformed(f"not JSON ({error}): {raw[:300].decode('utf-8', 'replace')}")
+        payload, strict, replaced = _load(raw)
+    except ValueError as error:
+        return _malformed(f"not JSON ({error})", raw)
     if not isinstance(payload, dict):
-        return _malformed(f"not an object: {raw[:300].decode('utf-8', 'replace')}")
+        return _malformed("not an object", raw)
     choices = payload.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        return _malformed(f"no choices: {raw[:300].decode('utf-8', 'replace')}")
-    reply = _read_choice(choices[0])
+        return _failed(payload["error"], raw) if payload.get("error") else _malformed("no choices", raw)
+    reply = _read_choice(choices[0], raw)
     reply.model = _text(payload.get("model"))
-    reply.provider.update(
-        {name: payload[name] for name in KEPT_FROM_PAYLOAD if isinstance(payload.get(name), str | int)}
-    )
+    for name in KEPT_FROM_PAYLOAD:
+        value = payload.get(name)
+        if isinstance(value, str) or _count(value) is not None:
+            reply.provider[name] = value
     if len(choices) > 1:
         reply.provider["choices"] = len(choices)
     _read_usage(reply, payload.get("usage"))
+    if replaced:
+        reply.provider["changed"] = ["bytes"]
+    if not strict:
+        _rewrite(reply, clean_text, "surrogates")
     return reply
 
 
@@ -92,18 +146,42 @@ def clean_text(text: str) -> str:
     return text
 
 
-def _load(raw: bytes) -> Any:
-    """Read JSON; text with a lone surrogate, which orjson refuses, was paid for all the same, and is mended."""
+def _read(received: Received) -> Reply:
+    if received.status == 200 and not received.error:
+        return parse_completion(received.raw)
+    text = received.raw.decode("utf-8", "replace")
+    if received.error:
+        return Reply(error=received.error, error_text=text)
+    error, provider = error_class(received.status), {"status": received.status}
+    if error == "rate_limit" and "insufficient_quota" in text:  # OpenAI's word for it; waiting pays no bill
+        error = "auth"
+    to = f" to {received.headers.get('Location', '')}" if error == "redirect" else ""
+    wait = read_retry_after(received.headers)
+    if wait is not None:
+        provider["retry_after"] = wait
+    said = f"HTTP {received.status}{to}: {text}"
+    return Reply(error=error, error_text=said, retry_after=wait, provider=provider)
+
+
+def _load(raw: bytes) -> tuple[Any, bool, bool]:
+    """Read JSON and what is nearly JSON; say whether it was JSON, and whether bytes that are no UTF-8 were replaced.
+
+    NaN counts as null; control characters and lone surrogates may stand in a text.
+    """
     try:
-        return orjson.loads(raw)
+        return orjson.loads(raw), True, False
     except orjson.JSONDecodeError as error:
         try:
-            return orjson.loads(clean_text(json.dumps(json.loads(raw), ensure_ascii=False)))
+            text, replaced = raw.decode("utf-8-sig"), False
+        except UnicodeDecodeError:
+            text, replaced = raw.decode("utf-8-sig", "replace"), True
+        try:
+            return json.loads(text, strict=False, parse_constant=lambda _: None), False, replaced
         except (ValueError, RecursionError):
             raise error from None
 
 
-def _read_choice(choice: dict[str, Any]) -> Reply:
+def _read_choice(choice: dict[str, Any], raw: bytes) -> Reply:
     reply = Reply(finish_reason=_text(choice.get("finish_reason")))
     message = choice.get("message")
     if isinstance(message, dict):
@@ -114,17 +192,50 @@ def _read_choice(choice: dict[str, Any]) -> Reply:
     elif "text" in choice:
         content, thought = choice["text"], None
     else:
-        return _malformed("a choice without message or text")
+        return _malformed("a choice without message or text", raw)
     if isinstance(content, list):
         content = "".join(_text(part.get("text")) for part in content if isinstance(part, dict))
     if content is not None and not isinstance(content, str):
-        return _malformed(f"content is {type(content).__name__}, not text")
+        return _malformed(f"content is {type(content).__name__}, not text", raw)
     reasoning, completion = split_reasoning(content or "")
     reply.reasoning = "\n".join(filter(None, (_text(thought), reasoning)))
     reply.completion = completion
     if choice.get("logprobs"):
         reply.provider["logprobs"] = True
     return reply
+
+
+def _rewrite(reply: Reply, function: Callable[[str], str], what: str) -> None:
+    """Pass every text of a reply through a function, and note in `provider.changed` where that changed one."""
+    texts = {name: getattr(reply, name) for name in _TEXTS} | reply.provider
+    rewritten = {name: function(text) for name, text in texts.items() if isinstance(text, str)}
+    changed = {name: text for name, text in rewritten.items() if text != texts[name]}
+    for name, text in changed.items():
+        if name in _TEXTS:
+            setattr(reply, name, text)
+        else:
+            reply.provider[name] = text
+    if changed:
+        reply.provider.setdefault("changed", []).append(what)
+
+
+def _cut(reply: Reply) -> None:
+    """Bound what is no text of the model's; last of all, since a cut key is not found any more."""
+    reply.finish_reason, reply.model = reply.finish_reason[:NAME_LIMIT], reply.model[:NAME_LIMIT]
+    for name in KEPT_FROM_PAYLOAD:
+        if isinstance(value := reply.provider.get(name), str):
+            reply.provider[name] = value[:NAME_LIMIT]
+    if reply.error_text:
+        reply.error_text = clean_text(reply.error_text)[:ERROR_TEXT_LIMIT]
+
+
+def _without_key(raw: bytes, key: bytes) -> bytes:
+    """Replace the key, and the start of one that the body breaks off in."""
+    raw = raw.replace(key, b"[key]")
+    for length in range(len(key) - 1, _LEAST_OF_A_KEY - 1, -1):
+        if raw.endswith(key[:length]):
+            return raw[:-length] + b"[key]"
+    return raw
 
 
 def _read_usage(reply: Reply, usage: Any) -> None:
@@ -144,5 +255,23 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _malformed(why: str) -> Reply:
-    return Reply(error="malformed", error_text=why)
+def _date(value: str) -> float | None:
+    try:
+        return parsedate_to_datetime(value).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _failed(error: Any, raw: bytes) -> Reply:
+    """Read an error that came as a success; some gateways send the status of the server behind them that way."""
+    code = _count(error.get("code")) if isinstance(error, dict) else None
+    kind = error_class(code) if code and 400 <= code < 600 else "malformed"
+    return Reply(error=kind, error_text=f"HTTP 200 with an error: {_start(raw)}")
+
+
+def _malformed(why: str, raw: bytes) -> Reply:
+    return Reply(error="malformed", error_text=f"{why}: {_start(raw)}")
+
+
+def _start(raw: bytes) -> str:
+    return raw[:_SHOWN].decode("utf-8", "replace")

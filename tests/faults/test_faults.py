@@ -1,0 +1,312 @@
+"""Every fault becomes the attempt row that docs/faults.md says, the run goes on, and nothing is lost on the way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from faults.cases import BY_NAME, CASES, Case
+from faults.lab import ANSWERS, PLAIN, Asked
+from faults.labs import RunningLab, running_lab
+from selftaught_builder import pipeline, sampler
+from selftaught_builder.endpoints import ERRORS, Identity
+from selftaught_builder.endpoints.openai import OpenAIEndpoint
+from selftaught_builder.errors import EndpointError, SelftaughtError
+from selftaught_builder.pipeline import Turn
+from selftaught_builder.room import open_room
+from selftaught_builder.sampler import LONGEST_RETRY_AFTER
+from selftaught_builder.store.journal import Journal
+from support.command import environment
+from support.rooms import attempts, cli, store_of, write_room
+from support.servers import process
+
+CANARY = "sk-canary-5e1f7a09d3"
+AT_ONCE = [case for case in CASES if case.name != "certificate" and not case.stops]
+STOPPING = [case for case in CASES if case.stops]
+Row = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[RunningLab]:
+    """A fault lab that all tests here share."""
+    with running_lab() as running:
+        yield running
+
+
+def named_questions(folder: Path, url: str, cases: list[Case], **sections: Any) -> Path:
+    """Write a room with a question for each case, which names it."""
+    write_room(folder, url, **sections)
+    rows = [{"question": f"[{case.name}] How much is {n} + 7?", "answer": str(n + 7)} for n, case in enumerate(cases)]
+    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+@dataclass
+class Run:
+    """A run over all cases.
+
+    Attributes:
+        folder: the room.
+        rows: the attempts at each case's question, in the order of the tries.
+        waits: the seconds before each next try that had a `Retry-After`, by what it asked for.
+        seen: what the lab saw.
+    """
+
+    folder: Path
+    rows: dict[str, list[Row]]
+    waits: dict[float, float] = field(default_factory=dict)
+    seen: dict[str, Any] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def run(lab: RunningLab, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Sample one completion for the question of each case; the case befalls its first try. The journal is kept."""
+    folder = named_questions(
+        tmp_path_factory.mktemp("faults") / "room",
+        lab.url,
+        AT_ONCE,
+        endpoint={"timeout": 3, "retries": 1},
+        sample={"k": 1, "concurrency": 8},
+    )
+    done = Run(folder, {})
+    wait = sampler._wait
+
+    def noted(number: int, retry_after: float | None) -> float:
+        if retry_after is not None:
+            done.waits[retry_after] = wait(number, retry_after)
+        return 0.0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_API_KEY", CANARY)
+        patch.setattr(sampler, "_wait", noted)
+        patch.setattr(Journal, "drop", lambda self, segment: shutil.move(segment, segment.with_suffix(".kept")))
+        lab.script()
+        pipeline.sample(open_room(folder))
+    done.rows, done.seen = by_case(folder), lab.seen()
+    return done
+
+
+def by_case(folder: Path) -> dict[str, list[Row]]:
+    """Return a room's attempts by the case that their question names."""
+    query = r"""
+        SELECT regexp_extract(q.question, '\[(.+?)\]', 1) AS befell, a.*
+        FROM attempts a JOIN questions q ON q.hash = a.question ORDER BY a.try"""
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for row in store_of(folder).sql(query).iter_rows(named=True):
+        rows[row["befell"]].append({**row, "provider": orjson.loads(row["provider"])})
+    return rows
+
+
+def assert_as_the_table_says(case: Case, row: Mapping[str, Any]) -> None:
+    """The row of a try that a case befell is what the table says."""
+    assert row["error"] == case.error
+    assert case.said in (row["error_text"] or "")
+    assert len(row["error_text"] or "") <= 2000
+    assert {name: row[name] for name in case.columns} == dict(case.columns)
+    if case.error:
+        assert (row["completion"], row["reasoning"], row["cost"]) == ("", "", None)
+
+
+def test_the_lab_does_what_the_table_lists_and_nothing_else() -> None:
+    assert set(ANSWERS) - {PLAIN} == set(BY_NAME)
+    assert len(BY_NAME) == len(CASES)
+    assert {case.error for case in CASES} - {None} == set(ERRORS)
+
+
+@pytest.mark.parametrize("case", AT_ONCE, ids=lambda case: case.name)
+def test_a_fault_is_the_row_that_the_table_says(run: Run, case: Case) -> None:
+    first, *others = run.rows[case.name]
+    assert_as_the_table_says(case, first)
+    assert [row["error"] for row in others] == ([None] if case.retried else [])
+    assert [row["try"] for row in (first, *others)] == list(range(1, len(others) + 2))
+
+
+def test_the_run_asked_for_nothing_that_the_store_does_not_know(run: Run) -> None:
+    asked = [(seed, case) for _, seed, case, _ in run.seen["requests"]]
+    expected = [(row["seed"], name if row["try"] == 1 else PLAIN) for name, rows in run.rows.items() for row in rows]
+    assert sorted(asked) == sorted(expected)
+    assert set(run.rows) == {case.name for case in AT_ONCE}
+
+
+def test_a_redirect_takes_the_key_nowhere(run: Run) -> None:
+    assert sum(rows[0]["error"] == "redirect" for rows in run.rows.values()) == 5
+    assert run.seen["elsewhere"] == 0
+
+
+def test_retry_after_is_honoured_within_bounds(run: Run) -> None:
+    assert set(run.waits) == {1.0, 86400.0}
+    assert all(0 <= wait - min(asked, LONGEST_RETRY_AFTER) <= 0.25 for asked, wait in run.waits.items())
+
+
+def test_ids_of_ours_differ_where_the_servers_do_not(run: Run) -> None:
+    rows = [row for rows in run.rows.values() for row in rows]
+    assert len({row["id"] for row in rows}) == len(rows)
+    assert sum(row["provider"].get("id") == "chatcmpl-1" for row in rows) > 10
+
+
+def test_the_key_is_in_no_journal_and_no_store(run: Run) -> None:
+    kept = list(run.folder.rglob("*.kept"))
+    assert any(b"Bearer [key]" in file.read_bytes() for file in kept)
+    assert files_with(CANARY[:-3], run.folder) == []
+    assert "Bearer [key]" in everything(run.folder)
+    assert CANARY[:-3] not in everything(run.folder)
+
+
+def test_running_again_asks_only_for_what_has_failed(lab: RunningLab, tmp_path: Path) -> None:
+    cases = [case for case in AT_ONCE if case.quick and not case.retried]
+    folder = named_questions(tmp_path / "room", lab.url, cases, sample={"k": 1, "concurrency": 8})
+    lab.script()
+    pipeline.sample(open_room(folder))
+    again = pipeline.sample(open_room(folder))
+    failed = sum(case.error is not None for case in cases)
+    assert (again.tally.requests, again.tally.completions, again.reused) == (failed, failed, len(cases) - failed)
+    assert pipeline.sample(open_room(folder)).tally.requests == 0
+
+
+@pytest.mark.parametrize("case", STOPPING, ids=lambda case: case.name)
+def test_a_refused_key_stops_the_run_and_running_again_goes_on(lab: RunningLab, tmp_path: Path, case: Case) -> None:
+    ordinary = [BY_NAME["one id"]] * 3
+    folder = named_questions(
+        tmp_path / "room", lab.url, [*ordinary, case, *ordinary], sample={"k": 1, "concurrency": 1}
+    )
+    lab.script()
+    with pytest.raises(SelftaughtError, match="auth") as raised:
+        pipeline.sample(open_room(folder))
+    assert raised.value.exit_code == 1
+    (refused,) = by_case(folder)[case.name]
+    assert_as_the_table_says(case, refused)
+    assert len(attempts(folder)) == len(lab.seen()["requests"]) == 4
+    assert pipeline.sample(open_room(folder)).tally.completions == 4
+    assert [row["error"] for row in by_case(folder)[case.name]] == ["auth", None]
+
+
+@pytest.fixture
+def tls_url(tmp_path: Path) -> Iterator[str]:
+    """The base URL of a lab with a certificate that it signed itself."""
+    openssl = shutil.which("openssl")
+    if not openssl:
+        pytest.skip("needs openssl, which makes a certificate")
+    certificate = tmp_path / "certificate.pem"
+    made = [
+        openssl,
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    made += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    subprocess.run([*made, "-keyout", certificate, "-out", tmp_path / "public.pem"], check=True, capture_output=True)
+    certificate.write_bytes(certificate.read_bytes() + (tmp_path / "public.pem").read_bytes())
+    with process(str(Path(__file__).with_name("lab.py")), "--certificate", str(certificate)) as port:
+        yield f"https://127.0.0.1:{port}/v1"
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tls_url: str, tmp_path: Path) -> None:
+    class Met(OpenAIEndpoint):
+        """An endpoint that was identified before its certificate changed."""
+
+        async def identify(self) -> Identity:
+            return Identity(self.base_url, "stand-in", "unknown", {"seed": True})
+
+    case = BY_NAME["certificate"]
+    folder = named_questions(tmp_path / "room", tls_url, [case] * 3, sample={"k": 1, "concurrency": 1})
+    room = open_room(folder)
+    pipeline.sample(room, turn=Turn(client=lambda: Met(room.recipe.endpoint)))
+    rows = attempts(folder)
+    assert [row["try"] for row in rows] == [1, 1, 1]
+    for row in rows:
+        assert_as_the_table_says(case, row)
+
+
+def test_such_a_certificate_is_wrong_input_before_anything_is_asked(tls_url: str, tmp_path: Path) -> None:
+    room = open_room(write_room(tmp_path / "room", tls_url, questions=2))
+    with pytest.raises(EndpointError, match="SSL_CERT_FILE") as raised:
+        pipeline.sample(room)
+    assert raised.value.exit_code == 2
+
+
+MIXED = [case.name for case in CASES if case.quick and not case.stops and case.name != "certificate"]
+TIMEOUT, LONGEST_BACKOFF, SLACK = 5.0, 4.0, 15.0
+
+
+def test_a_run_full_of_faults_accounts_for_every_request(lab: RunningLab, tmp_path: Path) -> None:
+    folder = write_room(
+        tmp_path / "room",
+        lab.url,
+        questions=250,
+        endpoint={"timeout": TIMEOUT, "retries": 2},
+        sample={"k": 2, "concurrency": 32},
+        keep="answer = 'pass'",
+    )
+    lab.script(cases=MIXED, share=0.3, seed=5)
+    with_key = {"env": environment(OPENAI_API_KEY=CANARY)}
+    done = cli("sample", folder, **with_key)
+    assert done.returncode == 0, done.stderr
+    seen = lab.seen()
+    assert_accounted_for(folder, lab.befell())
+    assert len({case for cases in lab.befell().values() for case in cases} - {PLAIN}) > len(MIXED) / 2
+    assert seen["elsewhere"] == 0
+
+    # A request that is not bounded would hold the run for ever; what may hold it is a timeout and a wait before a try.
+    times = sorted(at for *_, at in seen["requests"])
+    stalls = [later - earlier for earlier, later in pairwise(times)]
+    assert max(stalls) < TIMEOUT + LONGEST_BACKOFF + SLACK
+
+    lab.script()
+    again = cli("sample", folder, **with_key)
+    exported = cli("export", folder, **with_key)
+    assert (again.returncode, exported.returncode) == (0, 0), again.stderr + exported.stderr
+    successes = [row["key"] for row in attempts(folder) if row["error"] is None]
+    assert len(successes) == len(set(successes)) == 500
+
+    said = "".join(shown.stdout + shown.stderr for shown in (done, again, exported))
+    assert "Traceback" not in said
+    assert CANARY[:-3] not in said + everything(folder)
+    assert files_with(CANARY[:-3], folder) == []
+
+
+def assert_accounted_for(folder: Path, befell: Mapping[Asked, list[str]]) -> None:
+    """Every request that the lab saw is a row, with the class of what befell it, and there is no other row."""
+    query = """
+        SELECT q.question AS asked, a.* FROM attempts a JOIN questions q ON q.hash = a.question ORDER BY a.try"""
+    tries: dict[Asked, list[Row]] = defaultdict(list)
+    for row in store_of(folder).sql(query).iter_rows(named=True):
+        tries[row["asked"], row["seed"]].append({**row, "provider": orjson.loads(row["provider"])})
+    assert {asked: len(rows) for asked, rows in tries.items()} == {asked: len(names) for asked, names in befell.items()}
+    for asked, rows in tries.items():
+        for row, name in zip(rows, befell[asked], strict=True):
+            if name == PLAIN:
+                assert row["completion"].startswith(f"Attempt {row['seed']:x} "), row["error_text"]
+            else:
+                assert_as_the_table_says(BY_NAME[name], row)
+
+
+def files_with(text: str, folder: Path) -> list[Path]:
+    """Return the files whose bytes hold a text."""
+    return [file for file in folder.rglob("*") if file.is_file() and text.encode() in file.read_bytes()]
+
+
+def everything(folder: Path) -> str:
+    """Return all that the store and the exported files of a room hold, as text: on disk they are compressed."""
+    store = store_of(folder)
+    tables = store.sql("SELECT table_name FROM duckdb_tables()")["table_name"]
+    held = [store.sql(f'SELECT CAST(t AS VARCHAR) AS row FROM "{table}" t')["row"].to_list() for table in tables]
+    import polars as pl
+
+    exported = [str(pl.read_parquet(file).to_dicts()) for file in folder.rglob("*.parquet")]
+    return "\n".join([*(str(row) for rows in held for row in rows), *exported])
