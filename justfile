@@ -56,6 +56,10 @@ check: setup
 bench *args: setup
     {{python}} tests/benchmarks/run.py {{args}}
 
+# Try to fool the answer verifier, or to hang it: a million made-up responses, on all cores (`just fuzz 100000 --seed 7`).
+fuzz *args: setup
+    {{python}} tests/fuzz/answer.py {{args}}
+
 # Serve a model on this machine with OpenAI's routes: `just serve`, or `just serve path/to/checkpoint`.
 serve model="smollm2-135m-instruct" *args="": setup
     .venv/bin/selftaught serve {{model}} {{args}}

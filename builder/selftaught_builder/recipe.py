@@ -90,8 +90,9 @@ class Questions(Section):
     """The field that holds the choices: {"A": "bank", ...}, ["bank", ...] or {"label": [...], "text": [...]}."""
     id: Column | None = None
     """The field that names a question; without it the row number does."""
-    kind: Literal["auto", "number", "letter", "yesno", "text"] = "auto"
-    """How answers compare. `auto`: letter where there are choices, else number, yesno or text by the answer itself."""
+    kind: Literal["auto", "number", "letter", "yesno", "date", "math", "text", "code"] = "auto"
+    """How answers compare. `auto`: letter where there are choices, else number, yesno, date, math (formulas) or text by the
+    answer itself. Answers that are programs, `code`, pass the row's own tests (docs/verifiers.md)."""
     split: str | None = None
     """The split to read of a Hugging Face dataset."""
     longest: Count | None = None

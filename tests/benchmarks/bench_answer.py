@@ -105,7 +105,8 @@ def accuracy(rows: Sequence[dict]) -> None:
     for row, (passed, _) in zip(rows, mine, strict=True):
         if passed != row["expected"]:
             print(
-                f"- {row['id']} ({row['kind']}): {'accepted' if passed else 'rejected'}, gold {row['gold'][:60]!r}, {row['response'][-80:]!r}"
+                f"- {row['id']} ({row['kind']}): {'accepted' if passed else 'rejected'},",
+                f"gold {row['gold'][:60]!r}, {row['response'][-80:]!r}",
             )
 
 

@@ -6,7 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-ORDER = ("bench_startup.py", "bench_overhead.py", "bench_readers.py", "bench_memory.py")
+ORDER = (
+    "bench_startup.py",
+    "bench_overhead.py",
+    "bench_readers.py",
+    "bench_memory.py",
+    "bench_answer.py",
+    "bench_verify.py",
+    "bench_faults.py",
+)
 
 
 def main() -> int:

@@ -203,8 +203,9 @@ def test_no_usable_question_says_why(tmp_path: Path) -> None:
 
 
 def test_meta_holds_the_other_fields_and_survives_json(tmp_path: Path) -> None:
-    row = {"question": "q", "answer": 1, "n": 3, "nan": float("nan"), "s": "x", "l": [1, {"a": None}], "bad": "\ud800", "worse": ["\ud800"]}
-    assert load(tmp_path, [row]).questions[0].meta == {"n": 3, "s": "x", "l": [1, {"a": None}], "nan": "nan"}
+    kept = {"n": 3, "s": "x", "l": [1, {"a": None}]}
+    row = {"question": "q", "answer": 1, **kept, "nan": float("nan"), "bad": "\ud800", "worse": ["\ud800"]}
+    assert load(tmp_path, [row]).questions[0].meta == {**kept, "nan": "nan"}
 
 
 def test_id_is_the_field_or_the_row_number(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ FAILS = [
     ("The answer is 18. Wait, I forgot the discount: 12.", "ambiguous"),
     ("The answer is 18 hours and 30 minutes.", "ambiguous"),
     ("The answer is less than 18", "ambiguous"),
-    ("The answer is 18 dozen", "ambiguous"),
+    ("The answer is 18 dozen", "differs"),
     ("The answer is 18 squared", "ambiguous"),
     ("The answer is half of 18", "ambiguous"),
     ("The answer is \\sqrt{18}", "ambiguous"),
@@ -127,8 +127,13 @@ def test_exactness() -> None:
 
 
 def test_strict_tells_marked_answers_from_last_numbers() -> None:
-    assert judge("#### 18", "18").detail["strict"] is True
-    assert judge("that makes 18", "18").detail == {"method": "last_line", "strict": False, "ambiguous": False}
+    assert judge("#### 18", "18").detail["strict"] == "pass"
+    assert judge("that makes 18", "18").detail == {
+        "method": "last_line",
+        "extracted": "that makes 18",
+        "strict": "fail",
+        "ambiguous": False,
+    }
 
 
 def test_truncation_is_noted_and_still_judged() -> None:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from selftaught_verifiers import Outcome, Question, Rationale, get_verifier
 from selftaught_verifiers.answer import answer_kind
 
-# Answers that only computer algebra can compare; the rest is what the typed cascade claims to read.
-ALGEBRA = {"expression", "set_interval_tuple", "relation", "matrix", "equation"}
+HARD = {"ambiguous", "empty", "think_tags", "adversarial"}
 LETTERS = {"multiple_choice", "real_multiple_choice", "real_bbh_mc"}
 
 Rows = Callable[[str], list[dict]]
@@ -35,16 +34,29 @@ def wrong_accepted(pairs: list[tuple[bool, bool]]) -> int:
     return sum(passed and not expected for expected, passed in pairs)
 
 
-def test_readable_answers(read_rows: Rows) -> None:
-    pairs = judged([row for row in read_rows("answer_cases/cases.jsonl") if row["kind"] not in ALGEBRA])
-    assert share_right(pairs) >= 0.91  # measured 92.1 % of 406
-    assert wrong_accepted(pairs) <= 1  # measured 0 of 119
+def test_labelled_answers(read_rows: Rows) -> None:
+    rows = read_rows("answer_cases/cases.jsonl")
+    pairs = judged(rows)
+    assert share_right(pairs) >= 0.98  # measured 99.7 % of 580
+    assert wrong_accepted(pairs) <= 1  # measured 0 of 165
+    assert wrong_accepted([pair for row, pair in zip(rows, pairs, strict=True) if row["kind"] in HARD]) == 0
 
 
-def test_answers_that_need_algebra_are_rejected_rather_than_guessed(read_rows: Rows) -> None:
-    pairs = judged([row for row in read_rows("answer_cases/cases.jsonl") if row["kind"] in ALGEBRA])
-    assert share_right(pairs) >= 0.5
-    assert wrong_accepted(pairs) <= 1
+def test_answers_outside_the_suite_of_math_verify(read_rows: Rows) -> None:
+    rows = [
+        row for row in read_rows("answer_cases/cases.jsonl") if not row["source"].startswith("huggingface/Math-Ver")
+    ]
+    assert share_right(judged(rows)) >= 0.98  # measured 100 % of 335
+
+
+def test_real_right_choices_pass(read_rows: Rows) -> None:
+    rows = read_rows("leakbench/mrben_right_answer.jsonl")
+    pairs = [
+        get_verifier("answer")(Question("", row["gold"], "letter"), Rationale("\n".join(row["steps"]))).outcome
+        is Outcome.PASS
+        for row in rows
+    ]
+    assert sum(pairs) >= 0.98 * len(rows)  # measured 98.5 %; the others name no choice or several
 
 
 def test_every_gold_solution_passes_against_its_own_answer(gsm8k: list[dict]) -> None:

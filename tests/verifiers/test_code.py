@@ -284,3 +284,12 @@ def test_without_a_sandbox_nothing_is_judged_unless_asked(monkeypatch: pytest.Mo
     verdict = judge("def f(x): return x * 2", unsafe=True)
     assert verdict.outcome is Outcome.PASS
     assert verdict.detail["isolation"] == ["rlimits"]
+
+
+def test_the_answer_to_a_question_for_a_program_is_one_that_passes_its_tests() -> None:
+    question = Question("Double it.", "assert double(2) == 4", "code")
+    answer = get_verifier("answer")
+    right = answer(question, Rationale("It adds.\n```python\ndef double(x):\n    return x + x\n```"))
+    wrong = answer(question, Rationale("```python\ndef double(x):\n    return x\n```"))
+    assert (right.outcome, right.detail["strict"]) == (Outcome.PASS, "pass")
+    assert (wrong.outcome, wrong.detail["strict"]) == (Outcome.FAIL, "fail")

@@ -31,7 +31,7 @@ class Question:
         id: the source's own name for it; the row number where it has none.
         text: the question as asked, without choices.
         gold: the known answer; for `letter` questions the letter of the right choice.
-        kind: how answers compare: `number`, `letter`, `yesno` or `text`.
+        kind: how answers compare: `number`, `letter`, `yesno`, `date`, `math`, `text` or `code`.
         choices: letter to text, empty where it has none.
         row: the row number in the source, from 1.
         split: the source's split, "" where it has none.

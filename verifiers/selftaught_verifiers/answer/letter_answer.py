@@ -11,19 +11,32 @@ from selftaught_verifiers.answer.reading import AMBIGUOUS, NO_ANSWER, SENTENCE_E
 
 _LONE = re.compile(r"\(?([A-Za-z])\s?[.):]?")
 _OPENS = re.compile(r"\(([A-Za-z])\)|([A-Z])(?=[.):,](?:\s|$)|\s?$|\s)")
-_NAMED = re.compile(r"\b(?:option|choice|answer|letter)[\s_:]{0,2}\(?([A-Z])\b(?!')", re.IGNORECASE)
+_NAMED = re.compile(r"\b(?:option|choice|answer|letter)(?:[\s_:]{1,2}\(?|\()([A-Z])\b(?!')", re.IGNORECASE)
 _IN_BRACKETS = re.compile(r"\(([A-Za-z])\)")
-_STANDING = re.compile(r"(?<![\w'(-])([A-Z])(?![\w'-])")
-_EITHER = re.compile(r"^\(?([A-Z])\)?\s{0,2}(?:or|and|/|,|&)\s{0,2}\(?([A-Z])\)?(?![\w'])")
-_NEGATED = re.compile(
-    r"\b(?:not|non|isn't|neither|nor|rather than|instead of|than)\s{1,2}(?:option |choice )?\(?[A-Z]\b\)?",
+_STANDING = re.compile(r"(?<![A-Za-z\u00c0-\u024f\d_'(-])([A-Z])(?![A-Za-z\u00c0-\u024f\d_'-])")
+_EITHER = re.compile(
+    r"^(?:(?:both|either|options?|choices?|letters?|answers?)\s){0,2}\(?([A-Z])\)?\s{0,2}(?:or|and|/|,|&)\s{0,2}\(?([A-Z])\)?(?![\w'])",
     re.IGNORECASE,
 )
+_NAME = r"(?:(?:option|choice|answer)s?[ _])?\(?[A-Z]\b\)?"
+# What a sentence rules out: "not A", "can't be A or B", "A is wrong".
+_NEGATED = re.compile(
+    r"\b(?:not|non|isn't|cannot be|can't be|couldn't be|neither|nor|rather than|instead of|than|eliminates?|rules? out)"
+    rf"\s{{1,2}}(?:be )?{_NAME}(?:,? (?:and|or|nor) {_NAME}){{0,4}}"
+    rf"|(?<![\w']){_NAME}(?:(?:, {_NAME}){{0,4}},? and {_NAME})? (?:is|are|was|were|seems?|would be|can be)"
+    r" (?:clearly |also |both |all )?(?:incorrect|wrong|false|eliminated|excluded|ruled out"
+    r"|not (?:correct|right|true|possible|the (?:correct |right )?answer))\b",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(r",|;|\b(?:because|since|as)\b")
+_ARTICLE = re.compile(r"(?:an?|the)\s", re.IGNORECASE)
 
 
 def read_letter(final: Final, choices: Mapping[str, str]) -> Reading:
     """Read the letter of the choice that a final answer names, by letter or by the choice's text."""
-    text = trim(without_latex(final.text.replace("**", "")))
+    text = trim(_NEGATED.sub(" ", trim(without_latex(final.text.replace("**", "").replace("\\_", "_")))))
+    if _contradicts(text, choices):
+        return AMBIGUOUS
     first = trim(sentence(text) if final.strict or _OPENS.match(text) else _last_sentence(text))
     for reader in (
         _lone_letter,
@@ -34,7 +47,7 @@ def read_letter(final: Final, choices: Mapping[str, str]) -> Reading:
         _bracketed_letter,
         _standing_letter,
     ):
-        for part in dict.fromkeys((text, first) if reader is _by_text else (first or text,)):
+        for part in dict.fromkeys((text, first, _CLAUSE.split(first)[0]) if reader is _by_text else (first or text,)):
             found = reader(part, choices)
             if found is not None:
                 return found
@@ -67,7 +80,20 @@ def _either(text: str, choices: Mapping[str, str]) -> Reading | None:
 
 def _by_text(text: str, choices: Mapping[str, str]) -> Reading | None:
     form = text_form(text)
-    return _known({letter for letter, choice in choices.items() if form and text_form(choice) == form}, choices)
+    if not form or not choices:
+        return None
+    exact = {letter for letter, choice in choices.items() if text_form(choice) == form}
+    bare = _ARTICLE.sub("", form, count=1)
+    return _known(
+        exact or {x for x, choice in choices.items() if _ARTICLE.sub("", text_form(choice), count=1) == bare}, choices
+    )
+
+
+def _contradicts(text: str, choices: Mapping[str, str]) -> bool:
+    """Whether a letter is followed by the text of another choice: "B. printer"."""
+    match = _OPENS.match(text)
+    named = _by_text(text[match.end() :].strip(" .):-,"), choices) if match else None
+    return bool(match and named and named.answer and named.answer != (match[1] or match[2]).upper())
 
 
 def _opening_letter(text: str, choices: Mapping[str, str]) -> Reading | None:

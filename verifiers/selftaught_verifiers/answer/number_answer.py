@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 from selftaught_verifiers.answer.extract import Final
 from selftaught_verifiers.answer.numbers import Number, canonical, find_numbers, read_number
 from selftaught_verifiers.answer.plain import without_bold, without_latex
 from selftaught_verifiers.answer.reading import AMBIGUOUS, NO_ANSWER, SENTENCE_END, Reading, sentence
+from selftaught_verifiers.answer.units import compounds, measure, unit_at
 
 Found = list[tuple[int, int, Number]]
 
 # After one of these words a further number explains the first: "18 because ...", "220 for 12 months".
 _EXPLAINS = re.compile(
-    r"[^\d]{0,60}?(?:\b(?:because|since|as|which|where|given|after|when|if|per|each|in|at|for|with|from|by|so)\b"
+    r"[^\d]{0,60}?(?:\b(?:because|since|as|which|where|given|after|when|if|per|each|in|at|for|with|from|by|so|of|out of|over"
+    r"|car|puisque|pour|en|dans|par|apr\u00e8s|avec|d'ici|porque|para|por|despu\u00e9s|con|weil|nach|f\u00fcr|pro|mit|da)\b"
     r"|\(|\u2248)",
     re.IGNORECASE,
 )
-_AT_ONCE = re.compile(r"[\s,]*(?:which|because|since|as|so|where|given)\b", re.IGNORECASE)
+_AT_ONCE = re.compile(r"[\s,(]*(?:not|rather than|instead of|which|because|since|as|so|where|given)\b", re.IGNORECASE)
 _ALTERNATIVE = re.compile(r"(?:or|and|to|between|through|but|not|maybe|plus|minus)\b|[,;/~\u2013]|-\s", re.IGNORECASE)
 _IS = re.compile(r"\b(?:is|are|was|equals|be)\b|=", re.IGNORECASE)
 # What stands right before or after a number and makes another value of it, or none.
 _CHANGED_BEFORE = re.compile(
-    r"(?:\b(?:not|isn't|between|(?:less|more|greater|fewer|smaller|larger) than|under|over|below|above|up to|minus|plus"
+    r"(?:\b(?:not|isn't|(?:cannot|not|n't) be|\w+n't be|between|(?:less|more|greater|fewer|smaller|larger) than"
+    r"|under|over|below|above|up to|minus|plus"
     r"|negative|(?:half|third|quarter|percent|out|root) of|twice|double|triple|times|log|ln|sin|cos|tan"
     r"|sqrt|maybe|or|step|part|question|problem)"
-    r"\s{0,2}\(?|[<>\u2264\u2265\u221a\\^*+_]\s{0,2}\(?|\b(?:sqrt|frac|geq?|leq?|gt|lt)\s{0,2}\{)\s{0,2}[$]?\Z",
+    r"\s{0,2}\(?|[<>\u2264\u2265\u2260\u221a\u00b1\\^*+_]\s{0,2}\(?|[\w)}]\s?/\s?|\\(?:pm|mp|ne|neq|geq?|leq?|[gl]eqslant|gt|lt)\s{0,2}|\b[A-Za-z]\(|\b(?:sqrt|frac|geq?|leq?|gt|lt)\s{0,2}\{)\s{0,2}[$]?\Z",
     re.IGNORECASE,
 )
 _CHANGED_AFTER = re.compile(
-    r"\s?(?:\b(?:dozens?|squared|cubed|out of|percent of|times \d|hundred|pi|plus|minus|or so)\b"
-    r"|[\u03c0\u221a!^\\]|:\d|[*+/]|-\s?\d"
+    r"\s?(?:\b(?:dozens?|squared|cubed|out of|percent of|times \d|hundred|pi|plus|minus|or so"
+    r"|or (?:more|less|fewer|higher|lower|above|below))\b"
+    r"|[\u03c0\u221a\u2030^\\]|!(?!\s|$)|:\d|[*+/]|-\s?\d"
     r"|\([^\s)]*\d)|(?![gmhslk])[a-z](?![^\W\d_])",
     re.IGNORECASE,
 )
@@ -45,6 +50,14 @@ def _changed(text: str, start: int, end: int) -> bool:
 _ANNOTATION = re.compile(r"<<[^<>]{0,200}>>")  # GSM8K's calculator marks: $<<9*2=18>>18
 
 
+_BECAUSE = re.compile(r"[\s,]\(?(?:because|since|where|given that|weil|car|porque)\b", re.IGNORECASE)
+_LIST_MARK = re.compile(r"^\s*\d{1,2}[.)]\s+(?=[A-Za-z*])")
+_LEAD = re.compile(
+    r"^\s*(?:so |thus |hence |therefore,? )?(?:the )?(?:result|total|value|sum|solution|res|ans)\s?(?:is |[:=\uff1a])\s?",
+    re.IGNORECASE,
+)
+
+
 def read_final_number(final: Final) -> Reading:
     """Read the number that a final answer states."""
     text = _ANNOTATION.sub("", without_bold(final.text))
@@ -52,10 +65,15 @@ def read_final_number(final: Final) -> Reading:
         text += f" {percent[1]}"
     if final.enclosed or final.method == "hash":
         return _as_reading(_whole(text), _listed(text))
-    plain = without_latex(text)
-    number = _whole(plain) or _whole(sentence(plain))
+    if not final.strict:
+        text = _LIST_MARK.sub("", _LEAD.sub("", text))
+    elif not final.enclosed and (reason := _BECAUSE.search(text)) and any(map(str.isdecimal, text[: reason.start()])):
+        text = text[: reason.start()]
+    # Of a line that nothing marks the first sentence is not the last word.
+    number = _whole(text) or (_whole(sentence(text)) if final.strict else None)
     if number is not None:
         return _as_reading(number, NO_ANSWER)
+    plain = without_latex(text)
     return _leading(sentence(plain)) if final.strict else _last_number(plain)
 
 
@@ -118,13 +136,22 @@ def _first(text: str, found: Found) -> Reading:
         return AMBIGUOUS
     others = [item for item in found[1:] if item[2].value != number.value]
     gap = text[end : others[0][0]] if others else ""
-    if gap and not _AT_ONCE.match(gap) and (_ALTERNATIVE.match(gap.strip()) or not _EXPLAINS.match(gap)):
+    if gap and not _AT_ONCE.match(gap) and (_ALTERNATIVE.match(gap.strip(" (")) or not _EXPLAINS.match(gap)):
         return AMBIGUOUS
-    return _as_reading(number, NO_ANSWER)
+    return _with_unit(text, start, end, number)
+
+
+def _with_unit(text: str, start: int, end: int, number: Number) -> Reading:
+    """The number with the unit of measure that stands beside it, so that 5 miles is not 5 km."""
+    unit = unit_at(text, end) if not number.percent else ""
+    if not unit and start and text[start - 1] in "\u20ac\u00a3\u00a5$":
+        unit = {"$": _MONEY}.get(text[start - 1], text[start - 1])
+    return _as_reading(replace(number, unit=unit.casefold()) if unit else number, NO_ANSWER)
 
 
 _SPRAY = 5
 _LISTED = re.compile(r"[\s,;/]*(?:(?:or|and|to|\u2013)\s*)?", re.IGNORECASE)
+_COUNTED = re.compile(r"\s[A-Za-z]+(?:\s[a-z]+)?,?\s(?:and|or)\s\$?", re.IGNORECASE)  # 5 apples and 3 oranges
 _TUPLE = re.compile(r"[\[({]\s?\Z")
 
 
@@ -142,20 +169,62 @@ def _last_number(line: str) -> Reading:
         _TUPLE.search(line[:start]) and not (len(found) == 1 and line[end : end + 1] == ")")
     ):
         return AMBIGUOUS
-    if len(found) > 1 and number != found[-2][2] and _LISTED.fullmatch(line[found[-2][1] : start]):
+    gap = line[found[-2][1] : start] if len(found) > 1 else ""
+    if len(found) > 1 and number != found[-2][2] and (_LISTED.fullmatch(gap) or _COUNTED.fullmatch(gap)):
         return AMBIGUOUS
     if len(found) > _SPRAY and not re.search(r"[A-Za-z=]", line):
         return AMBIGUOUS
-    return _as_reading(number, NO_ANSWER)
+    return _with_unit(line, start, end, number)
 
 
-def same_number(gold: Number, answer: Number) -> bool:
-    """Whether two numbers state the same value, exactly; 10% states both 10 and 0.1; unlike units differ."""
+_TWO_UNITS = re.compile(r"\d\s?-?[A-Za-z]{1,12}\.?,?\s(?:and\s)?\d")
+
+
+def read_compound(final: Final) -> Number | None:
+    """Read `1 hour and 30 minutes` as a number of its first unit: the first one after a marker, else the last one."""
+    if not _TWO_UNITS.search(final.text):
+        return None
+    text = without_latex(sentence(final.text) if final.strict and not final.enclosed else final.text)
+    found = compounds(text)
+    if not found:
+        return None
+    start, end, amount, unit = found[0] if final.strict else found[-1]
+    rest = text[:start] if final.strict else text[end:]
+    return None if re.search(r"\d", rest) else Number(amount, unit=unit)
+
+
+def same_number(gold: Number, answer: Number, relative: float = 0.0) -> bool:
+    """Whether two numbers state the same value, exactly; 10% states both 10 and 0.1; compatible units are converted.
+
+    Args:
+        gold: the known number.
+        answer: the stated one.
+        relative: how far it may be off, as a share of the known one.
+    """
     if gold.unit and answer.unit and gold.unit != answer.unit:
-        return False
+        one, other = measure(gold.unit), measure(answer.unit)
+        if one is None or other is None:
+            # Words that the table does not know are what was counted; "$5", "$5 profit" and "5 profit" are one.
+            counted = {unit.removeprefix(_MONEY).strip() for unit in (gold.unit, answer.unit)} - {""}
+            return len(counted) < 2 and same_number(replace(gold, unit=""), answer, relative)
+        if one.dimensions != other.dimensions:
+            wage = {gold.unit, answer.unit.partition(" per ")[0]} == {_MONEY}  # $12 and "$12 per hour"
+            return (wage or {gold.unit, answer.unit} == _POUNDS) and same_number(
+                replace(gold, unit=""), answer, relative
+            )
+        answer = Number(answer.value * other.factor / one.factor)
+        gold = Number(gold.value)
     if gold.percent and answer.percent:
-        return gold.value == answer.value
-    return any(one == other or _rounds(one, other) for one in gold.readings for other in answer.readings)
+        return _near(gold.value, answer.value, relative)
+    return any(_near(one, other, relative) or _rounds(one, other) for one in gold.readings for other in answer.readings)
+
+
+_MONEY = "usd"
+_POUNDS = {"lb", "gbp"}  # "5 pounds" may be either
+
+
+def _near(gold: Fraction, answer: Fraction, relative: float) -> bool:
+    return gold == answer or (relative > 0 and abs(gold - answer) <= Fraction(relative) * abs(gold))
 
 
 _ENOUGH_PLACES = 6

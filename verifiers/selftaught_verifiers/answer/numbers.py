@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from selftaught_verifiers.answer.plain import trim, unify, without_latex, words
+from selftaught_verifiers.answer.units import measure
 
 MAX_DIGITS = 200
 """Longer digit runs are not read as numbers."""
@@ -40,7 +41,7 @@ class Number:
 
 _LEXEME = r"(?:\d[\d,.]*|\.\d[\d,.]*)"
 _CORE = (
-    rf"(?P<sign>[-+]?)\s?(?P<currency>[$\u20ac\u00a3\u00a5]?)\s?(?P<inner>-?)(?P<number>{_LEXEME})"
+    rf"(?P<sign>[-+]?)\s?(?P<currency>[$\u20ac\u00a3\u00a5\u20b9]?)\s?(?P<inner>-?)(?P<number>{_LEXEME})"
     r"(?:\s?[xX*]\s?10\s?\^\s?\{?(?P<power>[-+]?\d{1,4})\}?|[eE](?P<exponent>[-+]?\d{1,4})(?![\w]))?"
     rf"(?:\s?/\s?\(?(?P<below>-?{_LEXEME})\)?|\s(?P<top>\d{{1,9}})/(?P<bottom>\d{{1,9}}))?"
 )
@@ -66,7 +67,7 @@ _ABOUT = re.compile(r"(?:about|approximately|roughly|exactly|approx\.?|around|\u
 def parse_decimal(lexeme: str) -> Fraction | None:
     """Return the value of digits with separators and a decimal point or comma, None where they do not fit."""
     lexeme = lexeme.rstrip(".,")
-    if lexeme.isdigit() and len(lexeme) <= MAX_DIGITS:
+    if lexeme.isdecimal() and len(lexeme) <= MAX_DIGITS:
         return Fraction(int(lexeme))
     if len(lexeme) > MAX_DIGITS:
         return None
@@ -101,13 +102,21 @@ def _divide(above: Fraction, below: Fraction | None) -> Fraction | None:
 
 
 _PERCENT = {"%", "percent", "pct", "percentage", "per cent", "percents"}
-_SCALES = {"k": 10**3, "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_UNIT = re.compile(r"[A-Za-z\u00b5\u00e9\u20ac\u00a3\u00a5/%-]+(?:\^-?\d)?")
+_SCALES = {
+    "k": 10**3,
+    "dozen": 12,
+    "hundred": 100,
+    "thousand": 10**3,
+    "million": 10**6,
+    "billion": 10**9,
+    "trillion": 10**12,
+}
+_UNIT = re.compile(r"[A-Za-z\u00b5\u00e9\u20ac\u00a3\u00a5\u00a2\u20b9/%-]+(?:\^-?\d)?")
 # A word that joins, negates or calculates is no unit; neither is a lone letter that names an unknown.
 _NO_UNIT = frozenset(
     words(
         "or and to through not but maybe perhaps plus minus times more less over between until versus vs x y z n i e "
-        "pi of is are was equals half dozen squared cubed remainder"
+        "pi of is are was equals half squared cubed remainder am pm"
     )
 )
 _SYNONYMS = {
@@ -115,11 +124,16 @@ _SYNONYMS = {
     for short, names in {
         "km": "kilometer kilometre", "m": "meter metre", "cm": "centimeter centimetre", "mm": "millimeter millimetre",
         "kg": "kilogram", "g": "gram", "h": "hour hr", "min": "minute", "s": "second sec", "ft": "foot feet",
-        "in": "inch inches", "mi": "mile", "lb": "pound lbs", "oz": "ounce", "l": "liter litre", "": "dollar usd",
-        "euro": "\u20ac eur", "gbp": "\u00a3", "yen": "\u00a5",
+        "in": "inch inches", "mi": "mile", "lb": "pound lbs", "oz": "ounce", "l": "liter litre", "usd": "dollar",
+        "euro": "\u20ac eur", "gbp": "\u00a3", "yen": "\u00a5", "rupee": "\u20b9",
     }.items()
     for long in names.split()
 }  # fmt: skip
+
+
+_CURRENCY = {"$": "usd"}
+# One dollar sign is a currency, two are LaTeX's.
+_DOLLARS = re.compile(r"[^$]{0,20}-?\\?\$\s?-?[\d.][^$]*\Z|\$?-?\s?\\\$")
 
 
 def _read_unit(rest: str) -> str | None:
@@ -131,7 +145,7 @@ def _read_unit(rest: str) -> str | None:
     for word in (part.strip(".,;") for part in parts):
         if not word:
             continue
-        if not _UNIT.fullmatch(word) or word.lower() in _NO_UNIT:
+        if not _UNIT.fullmatch(word) or word.lower().partition("^")[0].replace(".", "") in _NO_UNIT:
             return None
         units.append(_singular(word.lower()))
     return " ".join(unit for unit in units if unit)
@@ -139,7 +153,9 @@ def _read_unit(rest: str) -> str | None:
 
 def _singular(word: str) -> str:
     word = _SYNONYMS.get(word, word)
-    stem = word[:-1] if len(word) > 2 and word.endswith("s") and not word.endswith("ss") else word
+    if "/" in word:
+        return word
+    stem = word[:-1] if len(word) > 2 and word.endswith("s") and not word.endswith(("ss", "us")) else word
     return _SYNONYMS.get(stem, stem)
 
 
@@ -151,7 +167,10 @@ def read_number(text: str) -> Number | None:
     """
     if len(text) > 4 * MAX_DIGITS:
         return None
-    plain = _unwrap(_without_lead(without_latex(unify(text))))
+    text = unify(text)
+    if spoken := _SPOKEN.match(text):
+        return _read_spoken(text, spoken)
+    plain = _unwrap(_without_lead(without_latex(text)))
     spaced = _SPACED.fullmatch(plain)
     if spaced:
         plain = "".join(plain.split())
@@ -159,14 +178,35 @@ def read_number(text: str) -> Number | None:
     if match is None:
         return _read_words(plain)
     value = _value(match)
-    return None if value is None else _with_rest(value, match["rest"], match["currency"])
+    if value is None:
+        return None
+    return _with_rest(value, match["rest"], match["currency"] or ("$" if "$" in text and _DOLLARS.match(text) else ""))
+
+
+_SPOKEN = re.compile(
+    r"(?P<minus>\s*(?:negative|minus)\s)|(?P<whole>[^.;\n]{1,40}?)\sand\s(?:a|one)\s(?P<part>half|quarter|third)\b",
+    re.IGNORECASE,
+)
+
+
+def _read_spoken(text: str, match: re.Match[str]) -> Number | None:
+    """`minus five` and `two and a half hours`."""
+    rest = text[match.end() :]
+    if match["minus"]:
+        number = None if _SPOKEN.match(rest) and rest[:1] in "nNmM" else read_number(rest)
+        return replace(number, value=-number.value) if number else None
+    number = read_number(match["whole"])
+    unit = _read_unit(trim(rest))
+    if number is None or unit is None or number.percent or number.value.denominator != 1 or number.value < 0:
+        return None
+    return Number(number.value + _PARTS[match["part"].lower()], unit=number.unit or unit)
 
 
 def _without_lead(text: str) -> str:
     """`text` without `x =`, `about` and the punctuation at its edges; a leading point stays, `.4` is a number."""
     point = re.match(r"[\s*_`\"'(]*\.\d", text)
     text = "." + trim(text) if point else trim(text)
-    if text[:1].isdigit():
+    if text[:1].isdecimal():
         return text
     for lead in (_VARIABLE, _ABOUT):
         match = lead.match(text)
@@ -178,22 +218,26 @@ def _unwrap(text: str) -> str:
     """`(-5)` is -5, but (0,9) is a pair."""
     if len(text) > 2 and text[0] == "(" and text[-1] == ")" and "(" not in text[1:]:
         inner = text[1:-1].strip()
-        return text if "," in inner and len(inner.partition(",")[2]) != 3 else inner
+        tail = inner.partition(",")[2]
+        return text if "," in inner and not (len(tail) == 3 and tail.isdecimal()) else inner
     return text
+
+
+_PRODUCT = re.compile(r"[a-z]{1,3}(?:\^-?\d)?")
 
 
 def _with_rest(value: Fraction, rest: str, currency: str = "") -> Number | None:
     glued = bool(rest) and rest[0].isalpha()
     rest = rest.strip()
     lower = rest.lower()
-    if glued and len(rest) == 1 and lower not in "gmhslk":
-        return None  # 18a is a product
+    if glued and _PRODUCT.fullmatch(lower) and lower not in _SCALES and measure(lower) is None:
+        return None  # 18a and 3xy are products
     if lower in _PERCENT:
         return Number(value, percent=True)
     head, _, tail = lower.partition(" ")
     if head in _SCALES and (head != "k" or glued):
         value, rest = value * _SCALES[head], tail
-    unit = _read_unit(f"{currency} {rest}" if currency and currency != "$" else rest)
+    unit = _read_unit(f"{_CURRENCY.get(currency, currency)} {rest}" if currency else rest)
     return None if unit is None else Number(value, unit=unit)
 
 
@@ -207,24 +251,70 @@ _WORD_VALUES: dict[str, int] = {word: n for n, word in enumerate(_SMALL)} | {
 }
 
 
+_CHINESE = {char: n for n, char in enumerate("\u96f6\u4e00\u4e8c\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d")} | {
+    "\u4e24": 2,
+    "\u5341": 10,
+    "\u767e": 100,
+}
+
+
+def _read_chinese(text: str) -> Number | None:
+    total = digit = 0
+    for char in text:
+        value = _CHINESE.get(char)
+        if value is None:
+            return None
+        if value >= 10:
+            total, digit = total + (digit or 1) * value, 0
+        elif digit:
+            return None
+        else:
+            digit = value
+    return Number(Fraction(total + digit))
+
+
 def _read_words(text: str) -> Number | None:
-    """Number words, such as "one hundred and five apples"."""
+    """Number words, such as "one hundred and five apples", and Chinese numerals up to a thousand."""
+    if text[:1] in _CHINESE and len(text) <= 8:
+        return _read_chinese(text)
     spoken = text.lower().replace("-", " ").split()[:16]
+    if (
+        spoken[:1] == ["a"]
+        and spoken[1:2]
+        and spoken[1] in ("half", "quarter", "third", "fifth", "dozen", "hundred", "thousand", "million")
+    ):
+        spoken[0] = "one"
     total = current = used = 0
     for word in spoken:
         if word in _WORD_VALUES:
             current += _WORD_VALUES[word]
-        elif used and word == "hundred":
-            current *= 100
+        elif used and word in ("hundred", "dozen"):
+            current *= _SCALES[word]
         elif used and word in ("thousand", "million", "billion"):
             total, current = total + current * _SCALES[word], 0
         elif not (used and word == "and" and used + 1 < len(spoken) and spoken[used + 1] in _WORD_VALUES):
             break
         used += 1
+    value = Fraction(total + current)
+    part = _PARTS.get(spoken[used]) if used < len(spoken) else None
+    if part is not None and used <= 1 and current < 100:
+        value, used = (value if used else Fraction(1)) * part, used + 1
+        if spoken[used : used + 1] == ["of"] and not any(any(map(str.isdecimal, word)) for word in spoken):
+            spoken = spoken[:used]  # two thirds of the cake
     if not used:
         return None
     unit = _read_unit(" ".join(spoken[used:]))
-    return None if unit is None else Number(Fraction(total + current), unit=unit)
+    return None if unit is None else Number(value, unit=unit)
+
+
+_PARTS: dict[str, Fraction] = {
+    name: Fraction(1, n)
+    for n, names in {
+        2: "half halves", 3: "third thirds", 4: "quarter quarters fourth fourths", 5: "fifth fifths", 6: "sixth sixths",
+        8: "eighth eighths", 10: "tenth tenths",
+    }.items()
+    for name in names.split()
+}  # fmt: skip
 
 
 def find_numbers(text: str) -> Iterator[tuple[int, int, Number]]:

@@ -9,6 +9,9 @@ import re
 import unicodedata
 
 _VULGAR = re.compile("([0-9])([\u00bc-\u00be\u2150-\u215e\u2189])")
+_EN_DASH = re.compile(
+    "(?<![\\w)\\]%])(?<![\\w)\\]%] )\u2013(?=\\d)"
+)  # before a number that it does not join to another
 _SUPERSCRIPT = re.compile("[\u2070\u00b9\u00b2\u00b3\u2074-\u2079\u207b]+")
 _SIGNS = str.maketrans(
     {
@@ -45,6 +48,7 @@ def unify(text: str) -> str:
     """
     if text.isascii():
         return text
+    text = _EN_DASH.sub("-", text)
     text = _VULGAR.sub(r"\1 \2", text)
     text = _SUPERSCRIPT.sub(lambda run: "^" + unicodedata.normalize("NFKC", run[0]), text)
     text = unicodedata.normalize("NFKC", text).replace("\u2044", "/").translate(_SIGNS)
@@ -72,15 +76,15 @@ def without_latex(text: str) -> str:
     """
     text = text.replace("{,}", ",")
     if "\\" in text:
-        text = text.replace("\\\\", "\\").replace("\\!", "")
+        text = re.sub(r",\s?\\!\s?", ",", text.replace("\\\\", "\\")).replace("\\!", "")
         for _ in range(3):  # a fraction in a fraction in a fraction is deep enough
             text = _FRACTION.sub(_write_fraction, text)
         text = _SHORT_FRACTION.sub(_write_fraction, text)
         text = _TIMES.sub("*", text.replace("\\%", "%").replace("\\$", "$").replace("\\approx", "\u2248"))
         text = re.sub(r"(?<=\d)\\,(?=\d{3})", "", text)
-        text = _SPACES.sub(" ", _WORDS.sub(r" \1 ", _DEGREES.sub(" degrees", text)))
+        text = _SPACES.sub(" ", _WORDS.sub(r" \1 ", _DEGREES.sub(" degrees ", text)))
     elif "\u00b0" in text:
-        text = _DEGREES.sub(" degrees", text)
+        text = _DEGREES.sub(" degrees ", text)
     return _DELIMITERS.sub(" ", text) if "$" in text or "\\" in text else text
 
 
@@ -88,10 +92,10 @@ def _write_fraction(match: re.Match[str]) -> str:
     above, below = (part.strip("{} ") for part in match.groups())
     above, below = (part if _ATOM.fullmatch(part) else f"({part})" for part in (above, below))
     # A mixed number needs its space: 3\frac{1}{2} is 3 1/2.
-    return f"{' ' if match.start() and match.string[match.start() - 1].isdigit() else ''}{above}/{below}"
+    return f"{' ' if match.start() and match.string[match.start() - 1].isdecimal() else ''}{above}/{below}"
 
 
-_BOLD = re.compile(r"(?<![\d)])\*\*|\*\*(?![\d(-])")
+_BOLD = re.compile(r"(?<![\d)])(?<!\b[A-Za-z])\*\*|\*\*(?![\d(-])")
 
 
 def without_bold(text: str) -> str:
@@ -111,4 +115,6 @@ def text_form(text: str) -> str:
     """Return the form in which text answers compare: plain, case-folded, no edge punctuation, single spaces."""
     plain = trim(without_latex(unify(text)))
     plain = plain.rstrip("!?").rstrip(_EDGE).casefold()
+    if "{" in plain:
+        plain = re.sub(r"([_^])\{(\w)\}", r"\1\2", plain)
     return re.sub(r"\s?([^\w\s])\s?", r"\1", plain)

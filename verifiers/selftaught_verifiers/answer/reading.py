@@ -37,12 +37,24 @@ SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
 
 _HEDGE = re.compile(
     r"\b(?:or maybe|or perhaps|maybe|perhaps|not sure|on second thou?ght|alternatively|could also be|wait|actually"
-    r"|hmm|correction|no,)(?!\w)",
+    r"|hmm|correction|no,)(?!\w)|\.\.\s?no\b",
     re.IGNORECASE,
 )
 
 
-_UNSURE = re.compile(r"\b(?:not sure|don't know|unsure|no idea|or maybe|cannot tell|can't tell)\b", re.IGNORECASE)
+_RETRACTED = re.compile(
+    r"[\W_]{0,12}(?:(?:no|wait|sorry|hmm|oops|actually)\W{1,3}){0,2}"
+    r"(?:was|is|(?:that|this|it|which)(?:'s| is| was| must be| seems))"
+    r"\s(?:clearly |obviously |just )?(?:wrong|incorrect|not (?:right|correct|the answer)|a mistake|an error)\b",
+    re.IGNORECASE,
+)
+_ASKED = re.compile(r"[^.!?\n]{1,40}\?")
+_UNSURE = re.compile(
+    r"^\W*(?:maybe|perhaps|possibly)\b"
+    r"|\b(?:not sure|don't know|(?:cannot|can't|could not|couldn't|unable to) (?:determine|tell)"
+    r"|a guess|guessing|unsure|no idea|or maybe|cannot tell|can't tell)\b",
+    re.IGNORECASE,
+)
 
 
 def sentence(text: str) -> str:
@@ -53,11 +65,17 @@ def sentence(text: str) -> str:
 
 def hedged(final: Final) -> bool:
     """Whether what stands around the marked answer takes it back: "7. Or maybe 9", "42. Wait, ..."."""
+    if _RETRACTED.match(final.after):
+        return True
     if final.method in ("tag", "hash"):
         return False
     if final.method == "last_line":
-        return bool(_UNSURE.search(final.text))
-    return bool(_HEDGE.search(final.after[:300])) or (not final.enclosed and bool(_HEDGE.search(final.text[:600])))
+        return bool(_UNSURE.search(final.text) or _ASKED.fullmatch(final.text.strip()))
+    if _HEDGE.search(final.after[:300]):
+        return True
+    # An answer may itself be "no, because ...".
+    text = final.text[:600].lstrip().removeprefix("no,").removeprefix("No,")
+    return not final.enclosed and bool(_HEDGE.search(text) or _ASKED.match(text))
 
 
 _POLARITY = {"yes": "yes", "true": "yes", "no": "no", "false": "no"}

@@ -9,7 +9,7 @@ CREATE TABLE questions (
     row_number  BIGINT NOT NULL,      -- in the source, from 1
     question    VARCHAR NOT NULL,
     gold        VARCHAR NOT NULL,
-    answer_kind VARCHAR NOT NULL,     -- number, letter, yesno, text
+    answer_kind VARCHAR NOT NULL,     -- number, letter, yesno, date, math, text, code
     choices     JSON NOT NULL,
     meta        JSON NOT NULL
 );
