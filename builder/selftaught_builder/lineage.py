@@ -100,9 +100,10 @@ class _Walk:
             "written in": f"run {run}, round {number}",
         }
         facts |= {"error": error} if error else {}
-        facts |= {"answers the failed attempt": parent} if parent else {}
+        label = "asks about the attempt" if kind == "probed" else "answers the failed attempt"
+        facts |= {label: parent} if parent else {}
         yield Step(depth, f"{kind} attempt", id, facts)
-        shows = "with the answer as a hint; exported without it" if kind == "rationalized" else "without a hint"
+        shows = _SHOWS.get(kind, "without a hint")
         yield Step(depth + 1, "prompt", prompt, {"form": f"{style or 'unknown'}, {shows}"})
         yield from self.model(model, weights, depth + 1, {"endpoint": endpoint}, run, number)
 
@@ -160,6 +161,11 @@ class _Walk:
         with self._store.read() as connection:
             return connection.execute(query, values or None).fetchall()
 
+
+_SHOWS = {
+    "rationalized": "with the answer as a hint; exported without it",
+    "probed": "a verifier's question",
+}
 
 _VERSION_ROW = """
 SELECT recipe_name, run, policy, row_count, content FROM dataset_versions WHERE version = $version LIMIT 1

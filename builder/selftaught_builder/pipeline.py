@@ -1,4 +1,4 @@
-"""The stages, in the order in which data flows: sample, verify, rationalize, verify, export; and evaluate.
+"""The stages, in the order in which data flows: sample, verify (`probing.asking`), rationalize, verify, export; and evaluate.
 
 Each can be run by itself and again at any time; each does only what is not done yet.
 """
@@ -19,12 +19,13 @@ from selftaught_builder.export.version import Version, export_version
 from selftaught_builder.keys import weights_identity
 from selftaught_builder.plans import Asking, Known, Plan, failed_questions, parameters_of
 from selftaught_builder.policy import check_policy, policy_of
+from selftaught_builder.probing.subjects import check_predicate
 from selftaught_builder.provenance import known_honours, record_questions, record_round, require_run
 from selftaught_builder.room import Room
 from selftaught_builder.sampler import Context, Sampler, Tally, Task, stored_form
 from selftaught_builder.scope import OfRounds, Scope
 from selftaught_builder.store import Store
-from selftaught_builder.verification import Verified, chosen_verifiers, pending, verify, versions_of
+from selftaught_builder.verification import chosen_verifiers, verify, versions_of
 
 
 class Watcher(Protocol):
@@ -141,14 +142,6 @@ def rationalize(room: Room, watcher: Watcher | None = None, turn: Turn = Turn())
     return ask(room, [part], watcher or Silent(), turn)
 
 
-def verify_room(room: Room, watcher: Watcher | None = None) -> Verified:
-    """Add the verdicts that the store lacks."""
-    watcher = watcher or Silent()
-    store = room.store()
-    with store.writer(), watcher.stage("verify", pending(store, room.recipe), None):
-        return verify(store, room.recipe, watcher.advance)
-
-
 def export(room: Room, turn: Turn = Turn()) -> Version:
     """Write the dataset version that the policy selects; the same store and recipe give the same version.
 
@@ -166,10 +159,14 @@ def export(room: Room, turn: Turn = Turn()) -> Version:
 
 def check(room: Room) -> None:
     """Check all of a recipe that can be checked without asking anything: verifiers, policy, prompts."""
-    chosen_verifiers(room.recipe)
+    chosen = chosen_verifiers(room.recipe)
+    versions = {one.name: one.version for one in chosen}
     _ = room.prompter
     with empty_schema() as connection:
-        check_policy(connection, room.recipe.keep, versions_of(room.recipe))
+        check_policy(connection, room.recipe.keep, versions)
+        for one in chosen:
+            if one.endpoint:
+                check_predicate(connection, one.endpoint.place, one.endpoint.options.of, versions)
 
 
 @contextmanager
@@ -241,27 +238,43 @@ async def _ask_endpoint(
             weights = weights_identity(identity.weights, run=room.run, round_number=turn.number, model=identity.model)
             known = Known.of(store, part.kind)
             plan = Plan(part.kind, askings, part.k, room.prompter, dict(part.parameters), weights, known)
-            lacking = sum(1 for _ in plan)
             context = Context(room.run, turn.number, identity, plan.parameters, recipe.endpoint.retries)
             wanted = recipe.sample.concurrency
             concurrency = endpoint.slots if wanted == "auto" else wanted
             sampler = Sampler(store, endpoint, context, concurrency, watcher.replied, done.tally)
-            if lacking < plan.size:
-                watcher.note(f"{plan.size - lacking} of {plan.size} were there already")
-            started = time.monotonic()
-            with _stopped_by_signals(sampler, watcher), watcher.stage(part.title or part.kind, lacking, sampler.tally):
-                await sampler.run(plan)
-            done = Asked(
-                done.tally,
-                done.planned + plan.size,
-                done.reused + plan.size - lacking,
-                sampler.interrupted,
-                done.seconds + time.monotonic() - started,
-                identity,
-            )
+            done = await work_through(plan, part.title or part.kind, sampler, watcher, done)
             if done.interrupted:
                 break
     return done
+
+
+class Planned(Protocol):
+    """The tasks of a stage; iterating yields those that are still to do."""
+
+    @property
+    def size(self) -> int:
+        """How many there are, done ones included."""
+        ...
+
+    def __iter__(self) -> Iterator[Task]: ...
+
+
+async def work_through(plan: Planned, title: str, sampler: Sampler, watcher: Watcher, done: Asked) -> Asked:
+    """Get what a plan lacks; returns what was done before with this added."""
+    lacking = sum(1 for _ in plan)
+    if lacking < plan.size:
+        watcher.note(f"{plan.size - lacking} of {plan.size} were there already")
+    started = time.monotonic()
+    with _stopped_by_signals(sampler, watcher), watcher.stage(title, lacking, sampler.tally):
+        await sampler.run(plan)
+    return Asked(
+        sampler.tally,
+        done.planned + plan.size,
+        done.reused + plan.size - lacking,
+        sampler.interrupted,
+        done.seconds + time.monotonic() - started,
+        sampler.context.identity,
+    )
 
 
 async def _identify(endpoint: Endpoint, store: Store) -> Identity:

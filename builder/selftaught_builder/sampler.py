@@ -42,11 +42,11 @@ class Task:
     Attributes:
         question: the question it answers.
         prompt: the rendered prompt.
-        kind: `sampled` or `rationalized`.
+        kind: `sampled`, `rationalized`, `evaluated` or `probed`.
         sample_index: 0 for the question's first.
         key: the attempt key.
         tries: tries of this key that earlier runs have stored.
-        parent: the failed attempt that a rationalization answers.
+        parent: the failed attempt that a rationalization answers, or the attempt that a verifier asks about.
     """
 
     question: Question

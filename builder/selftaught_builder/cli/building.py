@@ -48,12 +48,17 @@ def sample(
     _show_asked(pipeline.sample(opened, Display()), opened, json=json)
 
 
-def verify(room: RoomPath, store: StorePath = None, json: Json = False) -> None:
-    """Add the verdicts that the store lacks. The model is asked nothing."""
-    from selftaught_builder import pipeline
+def verify(room: RoomPath, store: StorePath = None, run: Run = None, json: Json = False) -> None:
+    """Add the verdicts that the store lacks. A model is asked only where the recipe has `judge` or `regenerate`."""
     from selftaught_builder.cli.display import Display
+    from selftaught_builder.probing.asking import verify_room
 
-    _show_verified(pipeline.verify_room(open_given(room, None, store, None), Display()), json=json)
+    opened = open_given(room, None, store, run)
+    asked, verified = verify_room(opened, Display())
+    _show_verified(verified, json=json)
+    if asked.planned and not json:
+        _show_counts(asked)
+    stop_if_interrupted(asked, opened)
 
 
 def rationalize(
@@ -136,12 +141,19 @@ def _show_asked(asked: Asked, room: Room, *, json: bool) -> None:
     elif not asked.planned:
         console.print("nothing to ask: no sampled question lacks a kept rationale")
     else:
-        console.print(
-            f"{tally.completions} completions ({asked.reused} of {asked.planned} were there already), "
-            f"{tally.failed} failed, {tally.truncated} truncated, {tally.tokens_out:,} tokens"
-            + (f", ${tally.cost:.4f}" if tally.cost is not None else "")
-        )
+        _show_counts(asked)
     stop_if_interrupted(asked, room)
+
+
+def _show_counts(asked: Asked) -> None:
+    from selftaught_builder.cli.display import console
+
+    tally = asked.tally
+    console.print(
+        f"{tally.completions} completions ({asked.reused} of {asked.planned} were there already), "
+        f"{tally.failed} failed, {tally.truncated} truncated, {tally.tokens_out:,} tokens"
+        + (f", ${tally.cost:.4f}" if tally.cost is not None else "")
+    )
 
 
 def _show_verified(verified: Verified, *, json: bool) -> None:

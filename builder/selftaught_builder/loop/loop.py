@@ -29,6 +29,7 @@ from selftaught_builder.loop.training import (
 )
 from selftaught_builder.names import file_name
 from selftaught_builder.pipeline import Asked, Turn, Watcher
+from selftaught_builder.probing.asking import asks, verify_room
 from selftaught_builder.room import Room
 from selftaught_builder.store import Store
 from selftaught_builder.store.lock import WriterLock
@@ -209,7 +210,11 @@ class Loop:
         return self._asked(pipeline.sample(self.room, self.watcher, self._turn(step.round)))
 
     def _verify(self, step: Step, ran: Ran) -> dict[str, Any]:
-        return {"verdicts": pipeline.verify_room(self.room, self.watcher).verdicts}
+        # The round's checkpoint has to be there only where somebody asks it.
+        asking = asks(self.room)
+        turn = self._turn(step.round) if asking else Turn(step.round)
+        asked, verified = verify_room(self.room, self.watcher, turn)
+        return {**(self._asked(asked) if asking else {}), "verdicts": verified.verdicts}
 
     _verify_rationalized = _verify
 

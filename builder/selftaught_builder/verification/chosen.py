@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from selftaught_builder.errors import RecipeError
+from selftaught_builder.probing import ENDPOINT_VERIFIERS, EndpointVerifier
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.store.schema import WIDE_COLUMNS
 from selftaught_verifiers import Verifier, get_verifier, registered
@@ -26,8 +27,9 @@ class Chosen:
     Attributes:
         name: its name, a column of `attempts_wide`.
         version: of its code, its options and what it builds on.
-        kind: `row`, `group` or `sql`.
-        verifier: what judges; None where a query does.
+        kind: `row`, `group`, `endpoint` or `sql`.
+        verifier: what judges, of the kinds `row` and `group`.
+        endpoint: what asks and judges, of the kind `endpoint`.
         query: the query of kind `sql`.
         file: the user's file that defines it.
         installed: whether an installed package defines it.
@@ -36,8 +38,9 @@ class Chosen:
 
     name: str
     version: str
-    kind: Literal["row", "group", "sql"]
+    kind: Literal["row", "group", "endpoint", "sql"]
     verifier: Verifier | None = None
+    endpoint: EndpointVerifier | None = None
     query: str = ""
     file: Path | None = None
     installed: bool = False
@@ -55,7 +58,7 @@ def chosen_verifiers(recipe: Recipe) -> list[Chosen]:
     Raises:
         RecipeError: a name that no verifier has, an option that it does not have, or a file that does not define it.
     """
-    found = [_choose(name, dict(recipe.verifiers.get(name, {})), recipe.folder) for name in recipe.verify]
+    found = [_choose(name, dict(recipe.verifiers.get(name, {})), recipe) for name in recipe.verify]
     versions = {one.name: one.version for one in found}
     return [_on_top_of(one, versions) for one in found]
 
@@ -65,7 +68,8 @@ def versions_of(recipe: Recipe) -> dict[str, str]:
     return {one.name: one.version for one in chosen_verifiers(recipe)}
 
 
-def _choose(name: str, options: dict[str, Any], folder: Path) -> Chosen:
+def _choose(name: str, options: dict[str, Any], recipe: Recipe) -> Chosen:
+    folder = recipe.folder
     if "sql" in options or str(options.get("file", "")).endswith(".sql"):
         return _query(name, options, folder)
     if "file" in options:
@@ -74,6 +78,9 @@ def _choose(name: str, options: dict[str, Any], folder: Path) -> Chosen:
     built_in = {verifier.name for verifier in registered()}
     if name in built_in:
         return _configured(name, get_verifier(name), options)
+    if name in ENDPOINT_VERIFIERS:
+        asking = ENDPOINT_VERIFIERS[name](recipe, options)
+        return Chosen(name, asking.version, "endpoint", endpoint=asking)
     if name in installed():
         try:
             return _configured(name, load_installed(name), options, installed=True)
@@ -85,7 +92,7 @@ def _choose(name: str, options: dict[str, Any], folder: Path) -> Chosen:
                 place="verify",
                 mend="Mend or reinstall the package, or take the name away.",
             ) from None
-    known = sorted({*built_in, *installed()})
+    known = sorted({*built_in, *ENDPOINT_VERIFIERS, *installed()})
     close = difflib.get_close_matches(name, known, n=1)
     mend = f"Did you mean `{close[0]}`? " if close else ""
     mend += f"Known verifiers: {', '.join(known)}. One of your own is named by `verifiers: {{{name}: {{file: checks.py}}}}`."
@@ -155,13 +162,14 @@ def _own_name(name: str) -> None:
     if not re.fullmatch(r"[a-z_][a-z0-9_]*", name) or name.endswith("_score") or name in WIDE_COLUMNS:
         mend = "A lower-case identifier that is no column of `attempts_wide` and does not end in _score."
         raise RecipeError(f"`{name}` cannot name a verifier", place="verify", mend=mend)
-    if name in {verifier.name for verifier in registered()}:
+    if name in {*(verifier.name for verifier in registered()), *ENDPOINT_VERIFIERS}:
         raise RecipeError(f"`{name}` is a verifier of selftaught", place=f"verifiers.{name}", mend="Take another name.")
 
 
 def _on_top_of(one: Chosen, versions: Mapping[str, str]) -> Chosen:
-    """A group verifier's verdicts change with those of the verifiers that it reads."""
-    needs: Sequence[str] = one.verifier.needs if one.verifier else ()
+    """A group or endpoint verifier's verdicts change with the verifiers that it reads or uses."""
+    on = one.verifier or one.endpoint
+    needs: Sequence[str] = on.needs if on else ()
     for need in needs:
         if need not in versions:
             raise RecipeError(f"`{one.name}` needs `{need}`", place="verify", mend=f"Add `{need}` to the list.")

@@ -11,6 +11,7 @@ from selftaught_builder.store import Store
 from selftaught_builder.store.schema import create_views
 from selftaught_builder.verification.chosen import Chosen, chosen_verifiers
 from selftaught_builder.verification.groups import lacking_groups, verify_groups
+from selftaught_builder.verification.probed import verify_probed
 from selftaught_builder.verification.queries import verify_query
 from selftaught_builder.verification.rows import lacking_rows, verify_rows
 
@@ -51,7 +52,7 @@ def verify(store: Store, recipe: Recipe, advance: Advance | None = None) -> Veri
 
 
 def pending(store: Store, recipe: Recipe) -> int:
-    """Return how many verdicts `verify` would add; what queries yield is not known before they run."""
+    """Return how many verdicts `verify` would add; those of queries and of endpoint verifiers are not known before."""
     total = 0
     for together in _passes(chosen_verifiers(recipe)):
         if together[0].kind == "row":
@@ -62,11 +63,14 @@ def pending(store: Store, recipe: Recipe) -> int:
 
 
 def _passes(chosen: Sequence[Chosen]) -> list[list[Chosen]]:
-    """Row verifiers, then group verifiers that read their verdicts, then queries; each of the user's own in a pass apart."""
+    """Row verifiers, then group verifiers that read their verdicts, then those that asked a model, then queries.
+
+    Each of the user's own has a pass apart.
+    """
     passes: list[list[Chosen]] = []
-    for kind in ("row", "group", "sql"):
+    for kind in ("row", "group", "endpoint", "sql"):
         of_kind = [one for one in chosen if one.kind == kind]
-        ours = [one for one in of_kind if not one.foreign and kind != "sql"]
+        ours = [one for one in of_kind if not one.foreign and kind in ("row", "group")]
         passes += [ours] if ours else []
         passes += [[one] for one in of_kind if one not in ours]
     return passes
@@ -77,6 +81,8 @@ def _pass(store: Store, together: list[Chosen], advance: Advance) -> list[tuple[
         return verify_rows(store, together, advance)
     if together[0].kind == "group":
         return verify_groups(store, together, advance)
+    if together[0].kind == "endpoint":
+        return verify_probed(store, together[0], advance)
     return verify_query(store, together[0], advance)
 
 

@@ -1,0 +1,129 @@
+"""The stage `verify`: add the verdicts that nobody is asked for, ask what the endpoint verifiers lack, and add theirs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+
+from selftaught_builder.endpoints import Endpoint, open_endpoint
+from selftaught_builder.pipeline import Asked, Silent, Turn, Watcher, work_through
+from selftaught_builder.plans import Known
+from selftaught_builder.probing.asked import last_asked, record_asked
+from selftaught_builder.probing.plan import ProbePlan, WhomOf
+from selftaught_builder.probing.subjects import Subject, targets
+from selftaught_builder.probing.verifier import author_identity, judge_identity
+from selftaught_builder.provenance import known_honours, require_run
+from selftaught_builder.room import Room
+from selftaught_builder.sampler import Context, Sampler, Tally
+from selftaught_builder.store import Store
+from selftaught_builder.verification import Verified, chosen_verifiers, pending, verify, versions_of
+
+
+def verify_room(room: Room, watcher: Watcher | None = None, turn: Turn | None = None) -> tuple[Asked, Verified]:
+    """Add the verdicts that the store lacks; where that takes a model, ask it first.
+
+    Without an endpoint verifier in the recipe, or where none of them lacks anything, no endpoint is opened.
+
+    Raises:
+        InputError: recipe or endpoint are wrong, or the store has no such run.
+        SelftaughtError: the endpoint or the disk gave up; everything so far is kept.
+    """
+    watcher, turn = watcher or Silent(), turn or Turn()
+    store = room.store()
+    with store.writer():
+        with watcher.stage("verify", pending(store, room.recipe), None):
+            verified = verify(store, room.recipe, watcher.advance)
+        asked = _ask(room, store, watcher, turn) if asks(room) else Asked(Tally(), 0, 0)
+        if asked.identity and not asked.interrupted:
+            for name, counts in verify(store, room.recipe).outcomes.items():
+                verified.outcomes[name] += counts
+        return asked, verified
+
+
+def asks(room: Room) -> bool:
+    """Whether the recipe has a verifier that asks a model."""
+    return any(one.endpoint for one in chosen_verifiers(room.recipe))
+
+
+def _ask(room: Room, store: Store, watcher: Watcher, turn: Turn) -> Asked:
+    """Ask the round's model for the verifiers that have no endpoint of their own, then each of the others'."""
+    require_run(store, room.run)
+    authors: list[ProbePlan] = []
+    others: list[ProbePlan] = []
+    done = Asked(Tally(), 0, 0)
+    for plan in _plans(room, store, turn):
+        if next(iter(plan), None) is None:
+            done = replace(done, planned=done.planned + plan.size, reused=done.reused + plan.size)
+        else:
+            (others if plan.verifier.settings else authors).append(plan)
+    for plans in [authors] * bool(authors) + [[plan] for plan in others]:
+        settings = plans[0].verifier.settings
+        # Before there is an event loop: a server's start can then be interrupted.
+        answering = open_endpoint(settings, room.folder) if settings else turn.open(room)
+        done = asyncio.run(_ask_endpoint(room, plans, watcher, turn, answering, done))
+        if done.interrupted:
+            break
+    return done
+
+
+def _plans(room: Room, store: Store, turn: Turn) -> list[ProbePlan]:
+    """What there is to ask as far as can be said before it is known who answers."""
+    store.commit_journal()
+    versions, scope, known = versions_of(room.recipe), turn.scope(room), Known.of(store, "probed")
+    plans = []
+    for verifier in (one.endpoint for one in chosen_verifiers(room.recipe) if one.endpoint):
+        options = verifier.options
+        attempts = targets(store, verifier.place, options.of, options.sample, versions, scope)
+        whom = _always(last_asked(store, verifier) or "nobody yet") if verifier.settings else _author
+        plans.append(ProbePlan(store, verifier, attempts, whom, known))
+    return plans
+
+
+async def _ask_endpoint(
+    room: Room,
+    plans: Sequence[ProbePlan],
+    watcher: Watcher,
+    turn: Turn,
+    answering: AbstractAsyncContextManager[Endpoint],
+    done: Asked,
+) -> Asked:
+    async with answering as endpoint:
+        identity = await endpoint.identify()
+        identity = replace(identity, honours=known_honours(plans[0].store, identity) or {})
+        here = author_identity(identity, room.run, turn.number)
+        for plan in plans:
+            verifier, own = plan.verifier, plan.verifier.settings
+            record_asked(plan.store, verifier, identity)
+            plan = replace(plan, whom=_always(judge_identity(identity)) if own else _only(here))
+            _note_out_of_reach(plan, watcher)
+            settings = own or room.recipe.endpoint
+            wanted = verifier.options.concurrency if own else room.recipe.sample.concurrency
+            concurrency = endpoint.slots if wanted == "auto" else wanted
+            context = Context(room.run, turn.number, identity, verifier.parameters, settings.retries)
+            sampler = Sampler(plan.store, endpoint, context, concurrency, watcher.replied, done.tally)
+            done = await work_through(plan, verifier.name, sampler, watcher, done)
+            if done.interrupted:
+                break
+    return done
+
+
+def _note_out_of_reach(plan: ProbePlan, watcher: Watcher) -> None:
+    if plan.out_of_reach:
+        watcher.note(
+            f"{plan.verifier.name}: {plan.out_of_reach} attempts are of other weights than those that answer now, and are "
+            "not asked about"
+        )
+
+
+def _author(subject: Subject) -> str:
+    return subject.author
+
+
+def _always(whom: str) -> WhomOf:
+    return lambda subject: whom
+
+
+def _only(author: str) -> WhomOf:
+    return lambda subject: author if subject.author == author else None
