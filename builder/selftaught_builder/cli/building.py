@@ -162,8 +162,9 @@ def _show_verified(verified: Verified, *, json: bool) -> None:
     if json:
         show_json({name: dict(counts) for name, counts in verified.outcomes.items()})
         return
+    width = max(map(len, verified.outcomes)) + 2
     for name, counts in verified.outcomes.items():
         shown = ", ".join(
             f"{counts[outcome]} {outcome}" for outcome in ("pass", "fail", "unscorable") if counts[outcome]
         )
-        console.print(f"{name:<14}{shown or 'nothing new'}")
+        console.print(f"{name:<{width}}{shown or 'nothing new'}")
