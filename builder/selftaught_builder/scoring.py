@@ -9,12 +9,12 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import orjson
 
@@ -25,7 +25,7 @@ from selftaught_builder.questions.rows import RowProblem
 from selftaught_builder.questions.values import as_text
 from selftaught_builder.recipe import Questions, Recipe
 from selftaught_builder.verification import Chosen, chosen_verifiers
-from selftaught_builder.verification.judges import Judge, Judged, judges, read_ahead
+from selftaught_builder.verification.judges import Judge, Judged, Note, judges, read_ahead
 from selftaught_verifiers import Outcome, registered
 from selftaught_verifiers.answer import answer_kind
 from selftaught_verifiers.judging import Said
@@ -37,6 +37,7 @@ KINDS = frozenset(("number", "letter", "yesno", "text", "date", "math", "code", 
 """How answers compare; verifiers know no others."""
 
 STDIN = Path("-")
+Parsed = TypeVar("Parsed")
 _LETTER = re.compile(r"\(?[A-Z]\)?")
 
 
@@ -127,8 +128,8 @@ def _no_row_verifier(name: str) -> InputError:
     return InputError(f"`{name}` needs more than a row to judge", place="--verify", mend=mend)
 
 
-def score(rows: Iterable[Row], verifiers: Sequence[Chosen]) -> Iterator[Scored]:
-    """Yield the rows with their verdicts, in order, as they are judged.
+def score(rows: Iterable[Row], verifiers: Sequence[Chosen], note: Note) -> Iterator[Scored]:
+    """Yield the rows with their verdicts, in order, as they are judged; `note` is told what is worth a line.
 
     Raises:
         InputError: a row cannot be read.
@@ -141,7 +142,7 @@ def score(rows: Iterable[Row], verifiers: Sequence[Chosen]) -> Iterator[Scored]:
     # More than a block may be any number; what this process can do alone is less.
     expected = len(first) * len(verifiers) if len(first) < BLOCK else sys.maxsize
     with ExitStack() as stack:
-        both = [(part, stack.enter_context(judges(part, expected))) for part in (ours, foreign) if part]
+        both = [(part, stack.enter_context(judges(part, expected, note))) for part in (ours, foreign) if part]
         names = [one.name for one in verifiers]
         for block, judged in read_ahead(chain([first], blocks), lambda block: _judge(block, names, both)):
             for row, answers in zip(block, judged, strict=True):
@@ -212,15 +213,18 @@ def _row(line: bytes, place: str, summary: Summary, kind: str | None) -> Row:
         named = as_text(data["id"]) if data.get("id") is not None else place
         return Row(named, [question, rationale], _typed(data, "expected", bool, None))
     except RowProblem as problem:
-        mend = "A row has `response` and `gold`, and may have id, question, kind, choices, hinted, reasoning, expected."
+        mend = (
+            "A row has `response` and `gold`, and may have id, question, kind, choices, hinted, reasoning, "
+            "finish_reason, meta, expected."
+        )
         raise InputError(problem.detail or problem.reason, place=place, mend=mend) from None
 
 
 def _answer(data: dict[str, Any], summary: Summary, kind: str | None) -> tuple[str, str, dict[str, str]]:
     """Return the known answer, its kind, and the choices."""
     value = data["gold"] if data.get("gold") is not None else _lacking("gold")
-    gold = as_text(value)
-    choices = parse_choices(data["choices"]) if data.get("choices") else None
+    gold = _parsed("gold", as_text, value)
+    choices = _parsed("choices", parse_choices, data["choices"]) if data.get("choices") else None
     given = kind or _typed(data, "kind", str, "auto")
     if given not in KINDS and given != "auto":
         summary.kinds[given] += 1
@@ -230,6 +234,14 @@ def _answer(data: dict[str, Any], summary: Summary, kind: str | None) -> tuple[s
     if given == "auto":
         given = "letter" if _LETTER.fullmatch(gold) else answer_kind(gold, False) or "text"
     return gold.strip("()") if given == "letter" else gold, given, choices.texts if choices else {}
+
+
+def _parsed(key: str, parse: Callable[[Any], Parsed], value: Any) -> Parsed:
+    """What `parse` makes of a value; a problem that it has names the key."""
+    try:
+        return parse(value)
+    except RowProblem as problem:
+        raise RowProblem(problem.reason, f"`{key}`: {problem.detail or problem.reason}") from None
 
 
 def _text(data: dict[str, Any], key: str) -> str:

@@ -250,7 +250,8 @@ def test_a_name_stands_for_its_predicate_and_nothing_but_a_name_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keep", "meant"), [("strct", "strict"), ("answer_only", "answer-only"), ("defaults", "default")]
+    ("keep", "meant"),
+    [("strct", "strict"), ("answer_only", "answer-only"), ("answr-only", "answer-only"), ("defaults", "default")],
 )
 def test_a_misspelt_name_is_recognised(connection: duckdb.DuckDBPyConnection, keep: str, meant: str) -> None:
     with pytest.raises(PolicyError, match=f"Did you mean `{meant}`?"):

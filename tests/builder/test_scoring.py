@@ -184,6 +184,8 @@ def test_a_verifier_that_cannot_judge_rows_is_an_input_error(
         ('{"response": "1"}', "`gold` is missing"),
         ('{"response": "1", "gold": null}', "`gold` is missing"),
         ('{"response": 1, "gold": "1"}', "`response` is 1, which is no text"),
+        ('{"response": "1", "gold": {"a": 1}}', "`gold`: text or a number is needed"),
+        ('{"response": "1", "gold": "1", "choices": "A B"}', "`choices`: text that is no JSON"),
         ('{"response": "1", "gold": ["1"]}', "text or a number is needed"),
         ('{"response": "1", "gold": "1", "kind": 3}', "`kind` is 3, which is no text"),
         ('{"response": "1", "gold": "1", "expected": "yes"}', '`expected` is "yes", which is no true or false'),
@@ -238,7 +240,7 @@ def test_any_row_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, da
 def test_more_than_a_block_keeps_its_order_in_several_processes(tmp_path: Path) -> None:
     count = BLOCK + 50
     file = write(tmp_path / "many.jsonl", [{"id": n, "gold": "5", "response": str(n % 7)} for n in range(count)])
-    found = list(score(read_rows([file], Summary()), scorers(["answer"])))
+    found = list(score(read_rows([file], Summary()), scorers(["answer"]), print))
     assert [scored.row.id for scored in found] == [str(n) for n in range(count)]
     assert [scored.verdicts["answer"][0] == "pass" for scored in found] == [n % 7 == 5 for n in range(count)]
     assert json.loads(next(verdict_lines(found[5])))["outcome"] == "pass"

@@ -67,6 +67,27 @@ def test_a_users_verifier_may_crash_hang_or_die_and_costs_only_its_own_verdict(
     assert done.outcomes["answer"].total() == len(texts)
 
 
+def test_a_verifier_that_always_hangs_is_named_once_and_waited_for_less(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judges_module, "PATIENCE", 1.0)
+    monkeypatch.setattr(judges_module, "SHORT_PATIENCE", 0.1)
+    monkeypatch.setattr(judges_module, "FIRST_BLOCK", 2)
+    made = scripted(tmp_path, ["polite"], verifiers={"polite": {"file": "checks.py"}})
+    for index in range(8):
+        made.attempt(0, "HANG" if index < 6 else "Fine.", sample_index=index)
+    made.store.commit_journal()
+    notes: list[str] = []
+    stored: list[int] = []
+    with made.store.writer():
+        verify(made.store, made.room.recipe, stored.append, notes.append)
+    assert len(notes) == 1
+    assert "`polite` hangs" in notes[0]
+    reasons = [reason for outcome, reason in said(made, "polite").values() if outcome == "unscorable"]
+    assert {reason.split("within ")[1] for reason in reasons} >= {"1 s", "0.1 s"}
+    assert len(stored) > 3  # the other two in one block, `polite` in several
+
+
 def test_an_option_and_an_edited_file_are_another_version_beside_the_old_one(tmp_path: Path) -> None:
     made = scripted(tmp_path, ["polite"], verifiers={"polite": {"file": "checks.py"}})
     attempt = made.attempt(0, "I am sorry.")

@@ -66,6 +66,7 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
     from selftaught_builder.cli.display import errors
 
     columns = (BarColumn(bar_width=12), TextColumn("{task.completed:,.0f}/{task.total:,.0f} rationales"))
-    with Progress(*columns, TimeRemainingColumn(), console=errors, transient=True) as progress:
+    quiet = not errors.is_terminal
+    with Progress(*columns, TimeRemainingColumn(), console=errors, transient=True, disable=quiet) as progress:
         row = progress.add_task("", total=total)
         yield lambda steps: progress.advance(row, steps)

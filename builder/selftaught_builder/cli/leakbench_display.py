@@ -1,4 +1,7 @@
-"""What a person sees of leakbench: the checks by task, leak rates, and planted flaws. It fits 100 columns."""
+"""What a person sees of leakbench: the checks by task, leak rates, and planted flaws.
+
+It fits 100 columns; on fewer, 80 at least, intervals are left out.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,17 @@ from selftaught_builder.leakbench.measure import POLICY, Bench, Measure, Share
 
 _FEW_STYLES = 8
 _TASK_WIDTH = 24
+_STYLE_WIDTH = 18
 _ALL = "all judged"
 
 
 def show_bench(bench: Bench) -> None:
     """Print everything measured."""
     policy = " or ".join(bench.policy_checks) or "none of its checks was run"
-    _say(
-        f"Flagged: the verdict is fail. The policy `{POLICY}` flags what fails by {policy}. In brackets: 95 % (Wilson)."
+    intervals = (
+        "In brackets: 95 % (Wilson)." if _wide() else "A terminal of 100 columns shows intervals and plants by task."
     )
+    _say(f"Flagged: the verdict is fail. The policy `{POLICY}` flags what fails by {policy}. {intervals}")
     taken = sum(one[POLICY].sound for name, one in bench.groups.items() if name not in bench.labelled)
     if taken:
         _say(f"{taken:,} rationales without `rationale_flawed` are taken as sound.")
@@ -33,6 +38,10 @@ def show_bench(bench: Bench) -> None:
         _show_leaks(bench)
     if bench.plants:
         _show_plants(bench)
+
+
+def _wide() -> bool:
+    return console.width >= 100
 
 
 def _say(text: str) -> None:
@@ -47,9 +56,8 @@ def _groups(bench: Bench) -> Iterable[tuple[str, Mapping[str, Measure]]]:
 
 def _show_checks(bench: Bench) -> None:
     console.print()
-    console.print(
-        _table(_CHECK_COLUMNS, ["[bold]What the checks flag, %[/]", *map("[bold]{}[/]".format, _CHECK_TITLES)])
-    )
+    widths = _WIDE_COLUMNS if _wide() else _NARROW_COLUMNS
+    console.print(_table(widths, ["[bold]What the checks flag, %[/]", *map("[bold]{}[/]".format, _CHECK_TITLES)]))
     for group, measures in _groups(bench):
         whole = measures[POLICY]
         console.print(plain(f"{group}: {whole.flawed:,} flawed, {whole.sound:,} sound"), style="bold")
@@ -59,13 +67,14 @@ def _show_checks(bench: Bench) -> None:
             one = measures[name]
             precision = _share(one.precision) if one.flawed else "-"
             shares = (_share(one.recall), precision, _share(one.false_alarms))
-            console.print(_table(_CHECK_COLUMNS, [_name(name), *shares]))
+            console.print(_table(widths, [_name(name), *shares]))
         rest = [name for name in judging if name not in flagging]
         if rest:
             console.print(Text(f"  flag nothing: {', '.join(rest)}", style="dim"))
 
 
-_CHECK_COLUMNS = (24, 25, 25, 26)
+_WIDE_COLUMNS = (24, 25, 25, 26)
+_NARROW_COLUMNS = (24, 16, 22, 16)
 _CHECK_TITLES = ("of the flawed", "flawed of the flagged", "of the sound")
 
 
@@ -83,17 +92,17 @@ def _show_leaks(bench: Bench) -> None:
 def _show_plants(bench: Bench) -> None:
     plants = bench.planted_names
     checks = [name for name in bench.speaking if any(bench.planted(name, plant).count for plant in plants)]
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 2 if _wide() else 1, 0, 0), header_style="bold")
     table.add_column("plant", no_wrap=True)
     for name in ("n", *(check.replace("_", " ") for check in checks), f"policy {POLICY}"):
-        table.add_column(name, justify="right", no_wrap=name.startswith(("n", "policy")))
+        table.add_column(name, justify="right", no_wrap=name == "n" or (_wide() and name.startswith("policy")))
     for plant in plants:
         styles = bench.styles(plant)
         for style in (None, *styles) if 1 < len(styles) <= _FEW_STYLES else (None,):
             policy = bench.planted(POLICY, plant, style=style)
             shown = [_percent(bench.planted(name, plant, style=style)) for name in checks]
-            title = Text(f"  {style}", style="dim") if style else Text(plant)
-            table.add_row(title, f"{policy.of:,}", *shown, _percent(policy, interval=True))
+            title = Text(f"  {plain(style, limit=_STYLE_WIDTH)}", style="dim") if style else Text(plant)
+            table.add_row(title, f"{policy.of:,}", *shown, _percent(policy, interval=_wide()))
     _title("Planted flaws that are flagged, %")
     console.print(table)
     _show_plants_by_task(bench, plants)
@@ -101,7 +110,7 @@ def _show_plants(bench: Bench) -> None:
 
 def _show_plants_by_task(bench: Bench, plants: Sequence[str]) -> None:
     tasks = sorted({task for task, _, _ in bench.plants})
-    if len(tasks) < 2:
+    if len(tasks) < 2 or not _wide():
         return
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("task", no_wrap=True)
@@ -134,7 +143,7 @@ def _name(name: str) -> Text:
 
 
 def _share(share: Share) -> str:
-    return f"{share.count:,}/{share.of:,} {_percent(share, interval=True)}" if share.of else "-"
+    return f"{share.count:,}/{share.of:,} {_percent(share, interval=_wide())}" if share.of else "-"
 
 
 def _percent(share: Share, *, interval: bool = False) -> str:

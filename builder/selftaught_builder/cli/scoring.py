@@ -59,6 +59,7 @@ def score(
     hinted and reasoning. One line comes out for each row and verifier. Where rows have `expected` (true or false),
     the summary says how often the first verifier agrees.
     """
+    from selftaught_builder.cli.display import errors, plain
     from selftaught_builder.scoring import KINDS, Summary, read_rows, scorers
     from selftaught_builder.scoring import score as judge
 
@@ -69,9 +70,11 @@ def score(
         raise InputError(f"no kind `{kind}`", place="--kind", mend=f"There are: auto, {', '.join(sorted(KINDS))}.")
     if output and any(path.exists() and output.exists() and path.samefile(output) for path in files):
         raise InputError("is read as well", place=output, mend="Write to another file.")
+    if output and not output.absolute().parent.is_dir():
+        raise InputError("its folder does not exist", place=output, mend="Make it, or write elsewhere.")
     chosen = scorers(names, file)
     summary = Summary()
-    rows = judge(read_rows(files, summary, kind), chosen)
+    rows = judge(read_rows(files, summary, kind), chosen, lambda text: errors.print(plain(text), style="dim"))
     as_table = not output and (sys.stdout.isatty() if table is None else table)
     try:
         with _progress(quiet=not (as_table or output)) as watched:

@@ -57,8 +57,11 @@ def default_files() -> list[Path]:
     names = ("leakbench", "gsm8k") if folder else ()
     found = [path for name in names for path in sorted(Path(folder or "", name).glob("*.jsonl"))]
     if not found:
+        lacks = (
+            f"{folder} holds neither leakbench/*.jsonl nor gsm8k/*.jsonl" if folder else "SELFTAUGHT_DATA is not set"
+        )
         mend = f"Give a JSONL file: selftaught leakbench FILE. {_MEND}"
-        raise InputError("no rationales to measure on; the questions shipped have none", place="leakbench", mend=mend)
+        raise InputError(f"no rationales to measure on: {lacks}", place="leakbench", mend=mend)
     return found
 
 

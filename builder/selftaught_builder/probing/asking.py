@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
+from selftaught_builder.budget import Budget, check_prices
+from selftaught_builder.concurrency import throttle_of
 from selftaught_builder.endpoints import Endpoint, open_endpoint
 from selftaught_builder.pipeline import Asked, Silent, Turn, Watcher, work_through
 from selftaught_builder.plans import Known
@@ -34,7 +36,7 @@ def verify_room(room: Room, watcher: Watcher | None = None, turn: Turn | None = 
     store = room.store()
     with store.writer():
         with watcher.stage("verify", pending(store, room.recipe), None):
-            verified = verify(store, room.recipe, watcher.advance)
+            verified = verify(store, room.recipe, watcher.advance, watcher.note)
         asked = _ask(room, store, watcher, turn) if asks(room) else Asked(Tally(), 0, 0)
         if asked.identity and not asked.interrupted:
             for name, counts in verify(store, room.recipe).outcomes.items():
@@ -60,6 +62,7 @@ def _ask(room: Room, store: Store, watcher: Watcher, turn: Turn) -> Asked:
             (others if plan.verifier.settings else authors).append(plan)
     for plans in [authors] * bool(authors) + [[plan] for plan in others]:
         settings = plans[0].verifier.settings
+        check_prices(room.recipe.sample.budget, settings or room.recipe.endpoint)
         # Before there is an event loop: a server's start can then be interrupted.
         answering = open_endpoint(settings, room.folder) if settings else turn.open(room)
         done = asyncio.run(_ask_endpoint(room, plans, watcher, turn, answering, done))
@@ -99,10 +102,12 @@ async def _ask_endpoint(
             plan = replace(plan, whom=_always(judge_identity(identity)) if own else _only(here))
             _note_out_of_reach(plan, watcher)
             settings = own or room.recipe.endpoint
-            wanted = verifier.options.concurrency if own else room.recipe.sample.concurrency
-            concurrency = endpoint.slots if wanted == "auto" else wanted
+            sample = room.recipe.sample
+            wanted = verifier.options.concurrency if own else sample.concurrency
+            throttle = throttle_of(endpoint, settings, wanted, limits=None if own else sample, note=watcher.note)
+            budget = Budget.of(plan.store, room.run, turn.number, sample.budget, settings)
             context = Context(room.run, turn.number, identity, verifier.parameters, settings.retries)
-            sampler = Sampler(plan.store, endpoint, context, concurrency, watcher.replied, done.tally)
+            sampler = Sampler(plan.store, endpoint, context, throttle, watcher.replied, done.tally, budget)
             done = await work_through(plan, verifier.name, sampler, watcher, done)
             if done.interrupted:
                 break

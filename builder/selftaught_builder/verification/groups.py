@@ -15,7 +15,7 @@ import polars as pl
 
 from selftaught_builder.store import Store, insert_frame
 from selftaught_builder.verification.chosen import Chosen
-from selftaught_builder.verification.judges import judges, read_ahead
+from selftaught_builder.verification.judges import Note, block_sizes, judges, read_ahead
 from selftaught_builder.verification.rows import question_of
 from selftaught_builder.verification.verdicts import insert_verdicts
 
@@ -65,13 +65,13 @@ def lacking_groups(store: Store, verifiers: Sequence[Chosen]) -> pl.DataFrame:
 
 
 def verify_groups(
-    store: Store, verifiers: Sequence[Chosen], advance: Callable[[int], None]
+    store: Store, verifiers: Sequence[Chosen], advance: Callable[[int], None], note: Note
 ) -> list[tuple[str, str, int]]:
     """Add the missing verdicts, block by block; returns (verifier, outcome, count)."""
     lacking = lacking_groups(store, verifiers)
     by_name = {one.name: one for one in verifiers}
     counts: Counter[tuple[str, str]] = Counter()
-    with judges(verifiers, sum(lacking["lacking"])) as judge:
+    with judges(verifiers, sum(lacking["lacking"]), note) as judge:
         blocks = _blocks(store, lacking, verifiers)
         for block, judged in read_ahead(blocks, lambda block: judge([group.case for group in block])):
             said = [
@@ -90,13 +90,14 @@ def verify_groups(
 
 def _blocks(store: Store, lacking: pl.DataFrame, verifiers: Sequence[Chosen]) -> Iterator[list[Group]]:
     block: list[dict[str, Any]] = []
-    held = 0
+    sizes, held = block_sizes(verifiers, BLOCK), 0
+    size = next(sizes)
     for group in lacking.iter_rows(named=True):
         block.append(group)
         held += len(group["attempts"])
-        if held >= BLOCK:
+        if held >= size:
             yield _read(store, block, verifiers)
-            block, held = [], 0
+            block, held, size = [], 0, next(sizes)
     if block:
         yield _read(store, block, verifiers)
 

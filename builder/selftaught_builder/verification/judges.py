@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,23 +19,33 @@ FEW = 3000
 PATIENCE = 10.0
 """Seconds that a verifier may take over one attempt, or over one question's."""
 
+SHORT_PATIENCE = 1.0
+"""The same for one that has hung `HANGS` times in a row."""
+
+HANGS = 3
+
+FIRST_BLOCK = 32
+"""Attempts of a user's verifier that are judged before the first verdicts are stored; each next block has twice as many."""
+
 _CHUNK = 200
 _CHUNK_PATIENCE = 300.0
 _MEMORY = 4 << 30
 _AHEAD = 2
 
 Judged = list[list[list[Said]]]
+Note = Callable[[str], None]
 Judge = Callable[[Sequence[Case]], Judged]
 Batch = TypeVar("Batch")
 
 
 @contextmanager
-def judges(verifiers: Sequence[Chosen], expected: int) -> Iterator[Judge]:
+def judges(verifiers: Sequence[Chosen], expected: int, note: Note) -> Iterator[Judge]:
     """Yield the function that judges cases with these verifiers; it may be called from several threads.
 
     Args:
         verifiers: row and group verifiers; either all are ours or all are users' own.
         expected: how many verdicts there are to make.
+        note: told, once, that a verifier hangs.
     """
     foreign = any(one.foreign for one in verifiers)
     if not foreign and expected < FEW:
@@ -47,17 +57,19 @@ def judges(verifiers: Sequence[Chosen], expected: int) -> Iterator[Judge]:
     count = min(cores(), max(1, expected // _CHUNK))
     workers = [_worker(specifications) for _ in range(count)]
     free = deque(workers)
+    patience = _Patience(note)
     with ThreadPoolExecutor(count) as threads:
 
         def work(cases: Sequence[Case]) -> Judged:
             worker = free.pop()
             try:
-                return _one_by_one(worker, cases) if foreign else _together(worker, cases)
+                return _one_by_one(worker, cases, patience) if foreign else _together(worker, cases, patience)
             finally:
                 free.append(worker)
 
         def judge(cases: Sequence[Case]) -> Judged:
-            chunks = [cases[at : at + _CHUNK] for at in range(0, len(cases), _CHUNK)]
+            size = min(_CHUNK, -(-len(cases) // count))
+            chunks = [cases[at : at + size] for at in range(0, len(cases), size)] if cases else []
             return [said for judged in threads.map(work, chunks) for said in judged]
 
         try:
@@ -80,6 +92,14 @@ def read_ahead(batches: Iterable[Batch], judge: Callable[[Batch], Judged]) -> It
             yield batch, future.result()
 
 
+def block_sizes(verifiers: Sequence[Chosen], most: int) -> Iterator[int]:
+    """Yield the sizes of the blocks after which verdicts are stored; those of users' verifiers grow, since these may hang."""
+    size = FIRST_BLOCK if any(one.foreign for one in verifiers) else most
+    while True:
+        yield size
+        size = min(2 * size, most)
+
+
 def cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -90,25 +110,45 @@ def _worker(specifications: Sequence[object]) -> Worker:
     return Worker(target, specifications, seconds=_CHUNK_PATIENCE, memory=_MEMORY)
 
 
-def _together(worker: Worker, cases: Sequence[Case]) -> Judged:
+class _Patience:
+    """How long a verifier is waited for: less after it has hung several times in a row, so that a broken one ends."""
+
+    def __init__(self, note: Note) -> None:
+        self.note, self.hangs, self.said = note, Counter[str](), set[str]()
+
+    def seconds(self, name: str) -> float:
+        return PATIENCE if self.hangs[name] < HANGS else min(PATIENCE, SHORT_PATIENCE)
+
+    def hung(self, name: str) -> None:
+        self.hangs[name] += 1
+        if name not in self.said:
+            self.said.add(name)
+            self.note(f"`{name}` hangs: no verdict within {PATIENCE:g} s; such attempts are unscorable")
+
+
+def _together(worker: Worker, cases: Sequence[Case], patience: _Patience) -> Judged:
     try:
         return worker.call(cases)
     except WorkerError:
-        return _one_by_one(worker, cases)
+        return _one_by_one(worker, cases, patience)
 
 
-def _one_by_one(worker: Worker, cases: Sequence[Case]) -> Judged:
+def _one_by_one(worker: Worker, cases: Sequence[Case], patience: _Patience) -> Judged:
     """Case by case and verifier by verifier, so that what hangs or crashes is known and only its verdict is lost."""
-    return [[_one(worker, case, name) for name in case[2]] for case in cases]
+    return [[_one(worker, case, name, patience) for name in case[2]] for case in cases]
 
 
-def _one(worker: Worker, case: Case, name: str) -> list[Said]:
+def _one(worker: Worker, case: Case, name: str, patience: _Patience) -> list[Said]:
     question, subject, _ = case
     members = len(subject) if subject and isinstance(subject[0], list) else 1
+    seconds = patience.seconds(name)
     try:
-        return worker.call([[question, subject, [name]]], seconds=PATIENCE)[0][0]
+        said = worker.call([[question, subject, [name]]], seconds=seconds)[0][0]
+        patience.hangs[name] = 0
+        return said
     except TimedOut:
-        said = unscorable(f"verifier hung: no verdict within {PATIENCE:g} s")
+        patience.hung(name)
+        said = unscorable(f"verifier hung: no verdict within {seconds:g} s")
     except Crashed as error:
         said = unscorable(f"verifier crashed: {error}")
     except Failed as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +22,7 @@ FROM verdicts WHERE verifier = ? AND version = ? GROUP BY attempt
 """
 
 
-def verify_query(store: Store, one: Chosen, advance: Callable[[int], None]) -> list[tuple[str, str, int]]:
+def verify_query(store: Store, one: Chosen) -> list[tuple[str, str, int]]:
     """Run the query and store what changed; returns (verifier, outcome, count).
 
     The query sees the whole store, so it is run each time; a verdict that has changed stands beside the old one.
@@ -48,7 +47,6 @@ def verify_query(store: Store, one: Chosen, advance: Callable[[int], None]) -> l
         counts: Counter[tuple[str, str]] = insert_verdicts(
             connection, [(attempt, one, seen, said) for attempt, said in verdicts.items()]
         )
-    advance(len(verdicts))
     return [(name, outcome, count) for (name, outcome), count in counts.items()]
 
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from selftaught_builder.store import Store
 from selftaught_builder.verification.chosen import Chosen
-from selftaught_builder.verification.judges import judges, read_ahead
+from selftaught_builder.verification.judges import Note, block_sizes, judges, read_ahead
 from selftaught_builder.verification.verdicts import insert_verdicts
 
 BLOCK = 8000
@@ -41,14 +41,14 @@ def lacking_rows(store: Store, verifiers: Sequence[Chosen]) -> pl.DataFrame:
 
 
 def verify_rows(
-    store: Store, verifiers: Sequence[Chosen], advance: Callable[[int], None]
+    store: Store, verifiers: Sequence[Chosen], advance: Callable[[int], None], note: Note
 ) -> list[tuple[str, str, int]]:
     """Add the missing verdicts, block by block; returns (verifier, outcome, count)."""
     lacking = lacking_rows(store, verifiers)
     by_name = {one.name: one for one in verifiers}
     counts: Counter[tuple[str, str]] = Counter()
-    with judges(verifiers, sum(lacking["lacking"])) as judge:
-        blocks = _blocks(store, lacking, list(by_name))
+    with judges(verifiers, sum(lacking["lacking"]), note) as judge:
+        blocks = _blocks(store, lacking, verifiers)
         for block, judged in read_ahead(blocks, lambda block: judge([case for _, case in block])):
             said = [
                 (attempt, by_name[name], "", verdicts[0])
@@ -61,8 +61,13 @@ def verify_rows(
     return [(name, outcome, count) for (name, outcome), count in counts.items()]
 
 
-def _blocks(store: Store, lacking: pl.DataFrame, names: Sequence[str]) -> Iterator[Block]:
-    for part in lacking.iter_slices(BLOCK):
+def _blocks(store: Store, lacking: pl.DataFrame, verifiers: Sequence[Chosen]) -> Iterator[Block]:
+    names, at = [one.name for one in verifiers], 0
+    for size in block_sizes(verifiers, BLOCK):
+        part = lacking.slice(at, size)
+        if part.is_empty():
+            return
+        at += size
         done = dict(zip(part["row"].to_list(), part["done"].to_list(), strict=True))
         with store.read() as connection:
             rows = connection.execute(_READ, [min(done), max(done)]).fetchall()

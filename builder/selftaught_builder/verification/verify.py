@@ -11,6 +11,7 @@ from selftaught_builder.store import Store
 from selftaught_builder.store.schema import create_views
 from selftaught_builder.verification.chosen import Chosen, chosen_verifiers
 from selftaught_builder.verification.groups import lacking_groups, verify_groups
+from selftaught_builder.verification.judges import Note
 from selftaught_builder.verification.probed import verify_probed
 from selftaught_builder.verification.queries import verify_query
 from selftaught_builder.verification.rows import lacking_rows, verify_rows
@@ -30,13 +31,14 @@ class Verified:
         return sum(counts.total() for counts in self.outcomes.values())
 
 
-def verify(store: Store, recipe: Recipe, advance: Advance | None = None) -> Verified:
+def verify(store: Store, recipe: Recipe, advance: Advance | None = None, note: Note | None = None) -> Verified:
     """Add the verdicts that are missing; the caller holds the writer lock.
 
     Args:
         store: the store.
         recipe: names the verifiers and their options.
-        advance: called with the number of verdicts after each block.
+        advance: called with the number of verdicts after each block; those of queries do not count, as in `pending`.
+        note: called with what is worth a line: a verifier that hangs.
 
     Raises:
         RecipeError: an unknown verifier or option, a file that does not define it, or a query that is none.
@@ -45,7 +47,7 @@ def verify(store: Store, recipe: Recipe, advance: Advance | None = None) -> Veri
     _register(store, chosen)
     done = Verified({one.name: Counter() for one in chosen})
     for together in _passes(chosen):
-        counted = _pass(store, together, advance or (lambda steps: None))
+        counted = _pass(store, together, advance or _ignored, note or _ignored)
         for name, outcome, count in counted:
             done.outcomes[name][outcome] += count
     return done
@@ -76,14 +78,18 @@ def _passes(chosen: Sequence[Chosen]) -> list[list[Chosen]]:
     return passes
 
 
-def _pass(store: Store, together: list[Chosen], advance: Advance) -> list[tuple[str, str, int]]:
+def _ignored(_: object) -> None:
+    """Show nothing."""
+
+
+def _pass(store: Store, together: list[Chosen], advance: Advance, note: Note) -> list[tuple[str, str, int]]:
     if together[0].kind == "row":
-        return verify_rows(store, together, advance)
+        return verify_rows(store, together, advance, note)
     if together[0].kind == "group":
-        return verify_groups(store, together, advance)
+        return verify_groups(store, together, advance, note)
     if together[0].kind == "endpoint":
         return verify_probed(store, together[0], advance)
-    return verify_query(store, together[0], advance)
+    return verify_query(store, together[0])
 
 
 def _register(store: Store, chosen: Sequence[Chosen]) -> None:
