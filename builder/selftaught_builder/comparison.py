@@ -90,12 +90,13 @@ def compare_policies(
         counted = [one.name for one in chosen if one.kind in ("row", "group") and one.name in read["a"] | read["b"]]
         unverified = _unverified(connection, counted, recipe, run)
         columns = sorted(_read(a, versions) | _read(b, versions) | {"answer"})
-        connection.execute(
+        run_sql(
+            connection,
             _COMPARED.format(
                 columns=", ".join(f"w.{column}" for column in columns),
                 a=kept_select(a.name or a.sql, versions),
                 b=kept_select(b.name or b.sql, versions),
-            )
+            ),
         )
         compared = run_sql(connection, "SELECT * EXCLUDE (id, question) FROM compared")
         sides = [

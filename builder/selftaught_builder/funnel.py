@@ -1,19 +1,35 @@
-"""The funnel: from source rows to exported rows, every loss counted."""
+"""The funnel: from source rows to exported rows, every row and every question in exactly one place."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from selftaught_builder.export.selection import select_rows
+from selftaught_builder.fates import FATES, KEPT, fates_of, furthest
 from selftaught_builder.policies import as_policy
-from selftaught_builder.policy import check_policy, policy_of
+from selftaught_builder.policy import check_policy, pinned
+from selftaught_builder.questions.held_out import HELD_OUT
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.scope import Scope
-from selftaught_builder.store import Store
-from selftaught_builder.store.schema import wide_select
+from selftaught_builder.store import Store, run_sql
 from selftaught_builder.verification import versions_of
+
+NOT_YET_ASKED = "not_yet_asked"
+"""The class of a question without any attempt."""
+
+CLASSES = {
+    **FATES,
+    "wrong": "none right",
+    "unreadable": "none with an answer that can be read",
+    "empty": "only empty completions",
+    "cut_off": "only cut off by the server",
+    "truncated": "only truncated",
+    "error": "no completion",
+    NOT_YET_ASKED: "not asked yet",
+}
+"""What `Funnel.by_fate` says of a question."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +46,16 @@ class KindCounts:
 class Funnel:
     """Counts over a run's questions; `evaluated` attempts are not among them.
 
+    Each row of the source is in one place: `source_rows` is the sum of `rejected`, `held_out`, `not_asked` and `questions`;
+    and so is each question: `questions` is the sum of `by_fate`.
+
     Attributes:
         source_rows: rows read from the question source.
         rejected: rows that are no usable question, by reason.
-        questions: questions asked.
+        held_out: rows that are only evaluated, by what for: `validate` or `evaluate`.
+        questions: questions to ask.
+        by_fate: questions by the fate of their attempt that came furthest (`fates.FATES`), or `not_yet_asked`; those that came
+            furthest first.
         attempts: tries, failed ones included.
         errors: tries that brought no completion.
         truncated: completions cut off at max_tokens.
@@ -62,33 +84,19 @@ class Funnel:
     questions_exported: int
     rationalized_exported: int
     by_kind: tuple[KindCounts, ...]
+    held_out: dict[str, int] = field(default_factory=dict)
+    by_fate: dict[str, int] = field(default_factory=dict)
     policy: str = ""
 
     @property
     def not_asked(self) -> int:
-        """Source rows that are neither questions nor rejected: beyond the recipe's limit."""
-        return self.source_rows - self.questions - sum(self.rejected.values())
+        """Source rows that are neither questions, rejected nor held out: beyond the recipe's limit."""
+        return self.source_rows - self.questions - sum(self.rejected.values()) - sum(self.held_out.values())
 
 
-_COUNTS = """
-SELECT w.kind, count(*) AS attempts,
-       count(*) FILTER (w.error IS NOT NULL) AS errors,
-       count(*) FILTER (w.error IS NULL) AS completions,
-       count(*) FILTER (w.truncated) AS truncated,
-       count(*) FILTER (w.answer = 'pass') AS correct,
-       count(*) FILTER (k.id IS NOT NULL) AS kept
-FROM ({scoped}) w
-LEFT JOIN (SELECT id FROM ({kept})) k ON k.id = w.id
-WHERE w.kind IN ('sampled', 'rationalized')
-GROUP BY w.kind ORDER BY w.kind DESC
-"""
-
-_QUESTIONS = """
-SELECT count(DISTINCT w.question) FILTER (w.answer = 'pass'),
-       count(DISTINCT w.question) FILTER (k.id IS NOT NULL)
-FROM ({scoped}) w
-LEFT JOIN (SELECT id FROM ({kept})) k ON k.id = w.id
-WHERE w.kind IN ('sampled', 'rationalized')
+_REJECTED = """
+SELECT reason, CASE WHEN reason = ? THEN detail ELSE '' END AS part, count(*) FROM rejected_questions WHERE run = ?
+GROUP BY ALL ORDER BY ALL
 """
 
 
@@ -100,40 +108,50 @@ def count_funnel(store: Store, recipe: Recipe, scope: Scope, exported: pl.DataFr
         recipe: its policy says what is kept.
         scope: the run, and which of its rounds.
         exported: the rows to export, where they are known; else they are selected.
+
+    Raises:
+        PolicyError: the policy is no SQL predicate over the store's columns.
     """
-    versions = versions_of(recipe)
     with store.read() as connection:
-        check_policy(connection, recipe.keep, versions)
-    scoped, parameters = scope.select(f"({wide_select(sorted(versions), versions)})")
-    parts = {"scoped": scoped, "kept": policy_of(recipe, versions)}
+        check_policy(connection, recipe.keep, pinned(recipe, versions_of(recipe)))
     rows = select_rows(store, recipe, scope) if exported is None else exported
+    fates = fates_of(store, recipe, scope, rows)
     with store.read() as connection:
-        kinds = connection.execute(_COUNTS.format(**parts), parameters).fetchall()
-        correct, kept = connection.execute(_QUESTIONS.format(**parts), parameters).fetchone() or (0, 0)
-        asked = connection.execute("SELECT count(*) FROM run_questions WHERE run = ?", [scope.run]).fetchone() or (0,)
-        rejected = dict(
-            connection.execute(
-                "SELECT reason, count(*) FROM rejected_questions WHERE run = ? GROUP BY reason ORDER BY reason",
-                [scope.run],
-            ).fetchall()
-        )
+        asked = run_sql(connection, "SELECT question FROM run_questions WHERE run = ?", [scope.run])
+        gone = connection.execute(_REJECTED, [HELD_OUT, scope.run]).fetchall()
         source = connection.execute("SELECT source_rows FROM runs WHERE id = ?", [scope.run]).fetchone()
-    total = [sum(row[column] for row in kinds) for column in range(1, 7)]
+    mine = fates.filter(pl.col("in_scope") & pl.col("kind").is_in(["sampled", "rationalized"]))
+    completions = mine.filter(~pl.col("failed"))
+    correct, kept = completions.filter("correct"), completions.filter(pl.col("fate").is_in(KEPT))
     return Funnel(
-        source_rows=source[0] if source else asked[0] + sum(rejected.values()),
-        rejected=rejected,
-        questions=asked[0],
-        attempts=total[0],
-        errors=total[1],
-        completions=total[2],
-        truncated=total[3],
-        correct=total[4],
-        kept=total[5],
+        source_rows=source[0] if source else asked.height + sum(count for _, _, count in gone),
+        rejected={reason: count for reason, _, count in gone if reason != HELD_OUT},
+        # A store of an earlier selftaught does not say what for.
+        held_out={part or "evaluation": count for reason, part, count in gone if reason == HELD_OUT},
+        questions=asked.height,
+        by_fate=_by_fate(asked, mine),
+        attempts=mine.height,
+        errors=mine.height - completions.height,
+        completions=completions.height,
+        truncated=completions.filter("truncated").height,
+        correct=correct.height,
+        kept=kept.height,
         exported=rows.height,
-        questions_correct=correct,
-        questions_kept=kept,
+        questions_correct=correct["question"].n_unique(),
+        questions_kept=kept["question"].n_unique(),
         questions_exported=rows["question"].n_unique() if rows.height else 0,
         rationalized_exported=rows.filter(pl.col("kind") == "rationalized").height if rows.height else 0,
-        by_kind=tuple(KindCounts(row[0], row[3], row[5], row[6]) for row in kinds),
+        by_kind=tuple(
+            KindCounts(kind, *(part.filter(pl.col("kind") == kind).height for part in (completions, correct, kept)))
+            for kind in ("sampled", "rationalized")
+            if (mine["kind"] == kind).any()
+        ),
         policy=as_policy(recipe.keep).line,
     )
+
+
+def _by_fate(asked: pl.DataFrame, fates: pl.DataFrame) -> dict[str, int]:
+    """Put each question in the class of its attempt that came furthest."""
+    reached = asked.join(furthest(fates), on="question", how="left")["fate"].fill_null(NOT_YET_ASKED)
+    counts = dict(reached.value_counts().iter_rows())
+    return {fate: counts[fate] for fate in CLASSES if fate in counts}

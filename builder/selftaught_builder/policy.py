@@ -32,12 +32,16 @@ def kept_select(keep: str, verifiers: Mapping[str, str]) -> str:
         keep: the policy's name, or its predicate.
         verifiers: name to version of each verifier that the policy may name.
     """
-    wide = wide_select(sorted(verifiers), verifiers)
-    missing = "" if "hint_leak" in verifiers else ", 'missing' AS hint_leak"
     # The line break before the bracket ends a trailing comment in the predicate. The hard rules stand in a query around
     # the user's, so that no operator of the predicate can reach them.
-    selected = f"SELECT * FROM (SELECT *{missing} FROM ({wide}) w) wide WHERE (\n{as_policy(keep).sql}\n)"
+    selected = f"SELECT * FROM ({judged_select(verifiers)}) wide WHERE (\n{as_policy(keep).sql}\n)"
     return f"SELECT * FROM ({selected}) selected\nWHERE {HARD_RULES}"
+
+
+def judged_select(verifiers: Mapping[str, str]) -> str:
+    """Return the SQL of all attempts with the columns that a policy and the hard rules read."""
+    missing = "" if "hint_leak" in verifiers else ", 'missing' AS hint_leak"
+    return f"SELECT *{missing} FROM ({wide_select(sorted(verifiers), verifiers)}) w"
 
 
 def check_policy(connection: duckdb.DuckDBPyConnection, keep: str, verifiers: Mapping[str, str]) -> None:
@@ -46,6 +50,8 @@ def check_policy(connection: duckdb.DuckDBPyConnection, keep: str, verifiers: Ma
     Raises:
         PolicyError: an SQL error, more than a predicate, or a verifier that the recipe does not run.
     """
+    if keep != keep.encode(errors="replace").decode():
+        raise PolicyError("not UTF-8", place="keep", mend="Write the policy in UTF-8.")
     query = f"SELECT 1 FROM ({kept_select(keep, verifiers)}) LIMIT 0"
     try:
         # Standing by itself it must be one condition: then it cannot close the bracket that it is put into.
@@ -55,6 +61,9 @@ def check_policy(connection: duckdb.DuckDBPyConnection, keep: str, verifiers: Ma
     except duckdb.BinderException as error:
         raise _unknown_column(str(error), keep, connection, verifiers) from None
     except duckdb.Error as error:
+        meant = _meant_policy(keep)
+        if meant:
+            raise PolicyError(f"no policy `{keep}`", place="keep", mend=f"Did you mean `{meant[0]}`?") from None
         raise PolicyError(
             str(error).split("\n\n")[0], place=f"keep: {keep}", mend="It must be an SQL condition over `attempts_wide`."
         ) from None
@@ -67,14 +76,17 @@ def _unknown_column(
     if not named:
         return PolicyError(text.split("\n\n")[0], place=f"keep: {keep}", mend="Mend the condition.")
     columns = _columns(connection, verifiers)
-    # A single word may be a policy's name gone wrong; SQL reads a hyphen as minus.
-    misspelt = re.fullmatch(r"[\w-]+", keep) and keep not in shipped_policies()
-    meant = difflib.get_close_matches(keep, shipped_policies(), n=1) if misspelt else []
-    close = meant or difflib.get_close_matches(named[1], columns, n=1)
+    close = _meant_policy(keep) or difflib.get_close_matches(named[1], columns, n=1)
     mend = f"The recipe runs the verifiers {', '.join(sorted(verifiers))}; others are added under `verify`."
     if close:
         mend = f"Did you mean `{close[0]}`?"
     return PolicyError(f"no column or verifier `{named[1]}`", place=f"keep: {keep}", mend=mend)
+
+
+def _meant_policy(keep: str) -> list[str]:
+    """The policy whose name went wrong, if any: it is a single word, whose hyphen SQL reads as minus."""
+    misspelt = re.fullmatch(r"[\w-]+", keep) and keep not in shipped_policies()
+    return difflib.get_close_matches(keep, shipped_policies(), n=1) if misspelt else []
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, verifiers: Mapping[str, str]) -> Sequence[str]:
@@ -84,4 +96,9 @@ def _columns(connection: duckdb.DuckDBPyConnection, verifiers: Mapping[str, str]
 
 def policy_of(recipe: Recipe, versions: Mapping[str, str]) -> str:
     """Return the kept-select of a recipe, its verifiers pinned to `versions`."""
-    return kept_select(recipe.keep, {name: versions[name] for name in recipe.verify})
+    return kept_select(recipe.keep, pinned(recipe, versions))
+
+
+def pinned(recipe: Recipe, versions: Mapping[str, str]) -> dict[str, str]:
+    """Return the versions of the verifiers that a recipe's policy may name."""
+    return {name: versions[name] for name in recipe.verify}

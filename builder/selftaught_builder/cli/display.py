@@ -41,8 +41,10 @@ errors = Console(stderr=True, highlight=False)
 _NARROW = 24
 _FEW_ROWS = 3
 
-# C0 and C1 controls, and the characters that reorder or hide text.
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+# C0 and C1 controls, and the characters that reorder, hide or break text.
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 
 
 def plain(value: object, *, lines: bool = False, limit: int | None = None) -> Text:
@@ -126,19 +128,22 @@ def show_pairs(rows: Iterable[Sequence[object]], *, title: str | None = None, to
 
 def show_funnel(funnel: Funnel, *, to: Console = console) -> None:
     """Print the funnel from source rows to exported rows."""
-    from selftaught_builder.questions.held_out import HELD_OUT
+    from selftaught_builder.funnel import CLASSES
 
     def of(part: int, whole: int) -> str:
         return f"{part / whole:.0%}" if whole else ""
 
     rows: list[tuple[object, ...]] = [("source rows", funnel.source_rows)]
-    for reason, count in funnel.rejected.items():
-        rows.append(
-            ("  held out", count, "never trained on") if reason == HELD_OUT else (f"  rejected: {reason}", count)
-        )
+    rows += [(f"  rejected: {reason}", count) for reason, count in funnel.rejected.items()]
+    rows += [(f"  held out: {part}", count, "never trained on") for part, count in funnel.held_out.items()]
     if funnel.not_asked:
         rows.append(("  beyond the limit", funnel.not_asked))
-    rows += [("questions", funnel.questions), ("attempts", funnel.attempts)]
+    rows.append(("questions", funnel.questions))
+    rows += [
+        (f"  {CLASSES[fate]}", count, of(count, funnel.questions) + " of questions")
+        for fate, count in funnel.by_fate.items()
+    ]
+    rows.append(("attempts", funnel.attempts))
     if funnel.errors:
         rows.append(("  errors", funnel.errors, of(funnel.errors, funnel.attempts) + " of attempts"))
     rows += [
@@ -152,11 +157,6 @@ def show_funnel(funnel: Funnel, *, to: Console = console) -> None:
         rows.append((f"    {of_kind.kind}", of_kind.kept, remark))
     rows += [
         ("exported rows", funnel.exported, f"{of(funnel.rationalized_exported, funnel.exported) or '0%'} rationalized"),
-        (
-            "questions exported",
-            funnel.questions_exported,
-            of(funnel.questions_exported, funnel.questions) + " of questions",
-        ),
     ]
     show_pairs(rows, title="Funnel", to=to)
     if funnel.policy:

@@ -37,11 +37,11 @@ def show(room: RoomPath) -> None:
     """Print a recipe with every default filled in."""
     import yaml
 
-    from selftaught_builder.cli.display import console
+    from selftaught_builder.cli.display import console, plain
     from selftaught_builder.recipe import load_recipe
 
     text = yaml.safe_dump(load_recipe(room).model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    console.print(text, markup=False, soft_wrap=True, end="")
+    console.print(plain(text, lines=True), soft_wrap=True, end="")
 
 
 @recipes.command()
@@ -106,13 +106,15 @@ def status(
     run: Run = None,
     json: Json = False,
 ) -> None:
-    """Show the funnel, tokens and cost. The funnel runs from source rows to exported rationales.
+    """Show the funnel, tokens and cost. From source rows to exported rationales, and what was paid, kept and wasted.
 
     With --lineage: where a row came from: its attempt, prompt, model, weights, the training that made them, and so on.
     """
     from dataclasses import asdict
 
-    from selftaught_builder.cli.display import console, show_frame, show_funnel, show_json
+    from selftaught_builder.accounts import count_accounts
+    from selftaught_builder.cli.display import console, show_funnel, show_json
+    from selftaught_builder.cli.status_display import show_accounts, show_spending, show_versions
     from selftaught_builder.funnel import count_funnel
     from selftaught_builder.provenance import require_run
     from selftaught_builder.room import open_room
@@ -131,16 +133,21 @@ def status(
         "WHERE recipe_name = ? ORDER BY number",
         [opened.recipe.name],
     )
+    accounts = count_accounts(kept, opened)
     if json:
-        data = {"funnel": asdict(funnel), "spending": spending.to_dicts(), "versions": versions.to_dicts()}
-        show_json(data)
+        counts = {**asdict(funnel), "beyond_limit": funnel.not_asked}
+        data = {"funnel": counts, "spending": spending.to_dicts(), "accounts": asdict(accounts)}
+        show_json({**data, "versions": versions.to_dicts()})
         return
     show_funnel(funnel)
     console.print()
-    show_frame(spending)
+    show_accounts(accounts)
+    if spending.height:
+        console.print()
+        show_spending(spending.to_dicts())
     if versions.height:
         console.print()
-        show_frame(versions)
+        show_versions(versions.to_dicts())
 
 
 def sql(
@@ -184,11 +191,14 @@ def sql(
 def audit(
     room: RoomPath,
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="One audit's name, or `policy`; all audits where absent.")
+        str | None, typer.Argument(metavar="NAME", help="One audit's name, `policy` or `why`; all audits where absent.")
     ] = None,
     policies: Annotated[
         list[str] | None,
-        typer.Argument(metavar="A B", help="With `policy`: the two to compare, each a name, `recipe` or SQL."),
+        typer.Argument(
+            metavar="WHAT",
+            help="With `policy`: the two to compare, each a name, `recipe` or SQL. With `why`: a question or an attempt.",
+        ),
     ] = None,
     examples: Annotated[
         int, typer.Option("--examples", metavar="N", min=0, help="With `policy`: how many to show of each side.")
@@ -202,7 +212,13 @@ def audit(
 
     `audit ROOM policy A B` compares two policies: what one keeps that the other drops, and why. A and B are names of
     policies (answer-only, default, strict, rft), `recipe` for the room's own, or SQL predicates.
+
+    `audit ROOM why WHAT` says what became of each attempt at a question, and which clause kept it out of the newest version.
+    WHAT is the question's id, its hash or its row in the source, or the id of an attempt, or the beginning of hash or id.
     """
+    if name == "why":
+        _why(room, policies or [], store, run, json=json)
+        return
     if name == "policy":
         _compare(room, policies or [], examples, store, run, show_sql=show_sql, json=json)
         return
@@ -212,7 +228,7 @@ def audit(
     from selftaught_builder.room import open_room
 
     if policies:
-        raise InputError(f"`{name}` takes nothing more", place="audit", mend="Two policies follow on `policy` only.")
+        raise InputError(f"`{name}` takes nothing more", place="audit", mend="Only `policy` and `why` take more.")
     chosen = [find_audit(name)] if name else audits()
     if show_sql:
         sys.stdout.write("\n".join(one.sql for one in chosen))
@@ -230,6 +246,23 @@ def audit(
         console.print(plain(one.about), style="dim")
         if frame.height:
             show_frame(frame, limit=40 if name else 5)
+
+
+def _why(room: Path, names: list[str], store: Path | None, run: str | None, *, json: bool) -> None:
+    from selftaught_builder.cli.display import show_json
+    from selftaught_builder.cli.why_display import show_why, why_data
+    from selftaught_builder.room import open_room
+    from selftaught_builder.why import why
+
+    if len(names) != 1:
+        mend = "Name one question, by its id, hash or row number, or one attempt by its id."
+        raise InputError(f"{len(names)} names where one is needed", place="audit why", mend=mend)
+    opened = open_room(room, store=store, run=run)
+    found = why(opened.store(), opened, names[0])
+    if json:
+        show_json(why_data(found))
+    else:
+        show_why(found)
 
 
 def _compare(

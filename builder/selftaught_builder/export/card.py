@@ -51,7 +51,7 @@ def render_card(
     """
     hinted = rows.filter(pl.col("kind") == "rationalized").height
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701 (Markdown)
-    environment.filters["cell"] = _cell
+    environment.filters |= {"cell": _cell, "code": _code}
     template = environment.from_string((files("selftaught_builder") / "templates" / "card.md.jinja").read_text("utf-8"))
     return template.render(
         recipe=recipe,
@@ -80,3 +80,9 @@ def _cell(value: object) -> str:
     text = "".join(character if character.isprintable() else " " for character in str(value))
     text = text.replace("|", "\\|").replace("`", "'")
     return text.replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _code(text: str) -> str:
+    """Text from outside, made fit for a block of code: its lines stay, it cannot end the block, and hides nothing."""
+    shown = "".join(character if character.isprintable() or character == "\n" else " " for character in text)
+    return shown.replace("```", "` ` `")

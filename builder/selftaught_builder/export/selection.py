@@ -20,25 +20,39 @@ def select_rows(store: Store, recipe: Recipe, scope: Scope) -> pl.DataFrame:
     Where `export.rationalized_share` caps the rationalized ones, which of them stay is decided by their keys.
     """
     kept, parameters = scope.select(f"({policy_of(recipe, versions_of(recipe))})")
-    limit = recipe.export.per_question or 2**31
-    told_apart = "rationale, reasoning" if recipe.export.reasoning == "think_tags" else "rationale"
     verdicts = ", ".join(f"k.{name} AS verdict_{name}" for name in recipe.verify)
     query = f"""
-        WITH kept AS (SELECT *, trim(completion, {_WHITESPACE}) AS rationale FROM ({kept})),
-        once AS (
-            SELECT *, row_number() OVER (
-                PARTITION BY question, {told_apart} ORDER BY hinted, round DESC, sample_index, key
-            ) AS copy FROM kept
-        ),
-        ranked AS (
-            SELECT *, row_number() OVER (PARTITION BY question ORDER BY hinted, round DESC, sample_index, key) AS place
-            FROM once WHERE copy = 1
-        )
         SELECT r.position, k.question, k.question_id, k.question_text, k.gold, k.choices, k.rationale, k.reasoning,
                k.kind, k.round, k.id AS attempt, k.model, k.weights, k.tokens_out, {verdicts}
-        FROM ranked k JOIN run_questions r ON r.question = k.question AND r.run = ?
-        WHERE place <= ? ORDER BY r.position, place"""
-    return _capped(store.sql(query, [*parameters, scope.run, limit]), recipe.export.rationalized_share)
+        FROM ({ranked(kept, recipe)}) k JOIN run_questions r ON r.question = k.question AND r.run = ?
+        WHERE k.copy = 1 AND k.place <= ? ORDER BY r.position, k.place"""
+    return _capped(store.sql(query, [*parameters, scope.run, most(recipe)]), recipe.export.rationalized_share)
+
+
+def ranked(kept: str, recipe: Recipe) -> str:
+    """Return a query of the kept attempts in the order in which a question's are taken.
+
+    Adds `rationale`; `copy`, from 1, among those that say exactly the same; `first_copy`, the id of the first of these; and
+    `place`, from 1, among the question's first copies.
+
+    Args:
+        kept: an SQL query of the kept attempts.
+        recipe: its `export`.
+    """
+    told_apart = "rationale, reasoning" if recipe.export.reasoning == "think_tags" else "rationale"
+    order = "ORDER BY hinted, round DESC, sample_index, key"
+    return f"""
+        WITH trimmed AS (SELECT *, trim(completion, {_WHITESPACE}) AS rationale FROM ({kept})),
+        once AS (
+            SELECT *, row_number() OVER same AS copy, first_value(id) OVER same AS first_copy FROM trimmed
+            WINDOW same AS (PARTITION BY question, {told_apart} {order})
+        )
+        SELECT *, row_number() OVER (PARTITION BY question, copy = 1 {order}) AS place FROM once"""
+
+
+def most(recipe: Recipe) -> int:
+    """Return how many rows a question may have at most."""
+    return recipe.export.per_question or 2**31
 
 
 def _capped(rows: pl.DataFrame, share: float) -> pl.DataFrame:

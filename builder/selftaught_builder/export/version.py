@@ -8,6 +8,7 @@ question's own prompt; the hinted prompt never leaves the store.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -109,6 +110,7 @@ def export_version(store: Store, recipe: Recipe, prompter: Prompter, room: Path,
     else:
         card = render_card(recipe, run, name, funnel, versions, facts, sources, splits, selected)
         (scratch / "README.md").write_text(card, encoding="utf-8")
+        _sync(scratch)
         scratch.rename(folder)
     if fresh:
         _record(store, recipe, run, name, number, content, versions, selected)
@@ -192,6 +194,13 @@ def _write(folder: Path, tables: Mapping[str, pa.Table], card: str) -> str:
         pq.write_table(table, file, compression="zstd")
         digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
+
+
+def _sync(folder: Path) -> None:
+    """Bring a folder's files to the disk, so that no power cut leaves a version by its name without its content."""
+    for file in (file for file in folder.rglob("*") if file.is_file()):
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
 
 
 def _name(store: Store, recipe_name: str, content: str) -> tuple[str, int, bool]:

@@ -25,7 +25,7 @@ class Divided:
 
     Attributes:
         training: to sample and train on; what was held out stands among the rejected, as `held_out`, and what had to go because
-            a held-out question says the same, as `leaks_into_held_out`.
+            a held-out question says the same, as `leaks_into_held_out`; the detail names the part.
         validate: looked at for early stopping and the choice of the best checkpoint.
         evaluate: only reported.
         evaluate_source: where those come from.
@@ -50,8 +50,8 @@ def divide_questions(settings: Questions, room: Path) -> Divided:
     evaluate_share = (wanted.share or 0.0) if wanted else 0.0
     validate = [question for question in loaded.questions if _place(question) < validate_share]
     evaluate = [question for question in loaded.questions if 0 <= _place(question) - validate_share < evaluate_share]
-    held = {question.hash for question in (*validate, *evaluate)}
-    training, source = _without(loaded, lambda question: question.hash in held, HELD_OUT), loaded.source
+    held = {question.hash: "evaluate" for question in evaluate} | {question.hash: "validate" for question in validate}
+    training, source = _without(loaded, lambda question: held.get(question.hash), HELD_OUT), loaded.source
     if wanted and not wanted.share:
         changes = {name: getattr(wanted, name) for name in ("source", "split") if getattr(wanted, name) is not None}
         if "source" in changes:
@@ -61,7 +61,7 @@ def divide_questions(settings: Questions, room: Path) -> Divided:
         evaluate, source = apart.questions, apart.source
         asked = {_words(question) for question in evaluate}
         validate = [question for question in validate if _words(question) not in asked]
-        training = _without(training, lambda question: _words(question) in asked, LEAKS)
+        training = _without(training, lambda question: "evaluate" if _words(question) in asked else None, LEAKS)
     if not training.questions:
         mend = "Hold out less: `questions.validate.share`, `questions.evaluate`."
         if evaluate and not (wanted and wanted.share):
@@ -84,7 +84,9 @@ def _words(question: Question) -> tuple[str, Sequence[str]]:
     return normalise(question.text), tuple(sorted(map(normalise, question.choices.values())))
 
 
-def _without(loaded: Loaded, leaves: Callable[[Question], bool], reason: str) -> Loaded:
-    gone = [Rejected(question.row, reason, "") for question in loaded.questions if leaves(question)]
-    kept = [question for question in loaded.questions if not leaves(question)]
+def _without(loaded: Loaded, held: Callable[[Question], str | None], reason: str) -> Loaded:
+    """Take out the questions for which `held` names a part; it becomes the detail of their rejection."""
+    parts = [(question, held(question)) for question in loaded.questions]
+    gone = [Rejected(question.row, reason, part) for question, part in parts if part]
+    kept = [question for question, part in parts if not part]
     return replace(loaded, questions=kept, rejected=[*loaded.rejected, *gone])

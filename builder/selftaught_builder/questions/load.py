@@ -95,6 +95,11 @@ def content_hash(text: str, gold: str, kind: str, choices: dict[str, str]) -> st
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
+def source_name(settings: Questions) -> str:
+    """Return the source as the recipe names it."""
+    return settings.source or f"query: {settings.query}"
+
+
 def load_questions(settings: Questions, room: Path) -> Loaded:
     """Read the source and map its rows to questions; a row that cannot be one is rejected and counted, with its reason.
 
@@ -111,7 +116,7 @@ def load_questions(settings: Questions, room: Path) -> Loaded:
         intake.take(number, row)
         if enough is not None and len(intake.questions) >= enough:
             break
-    source = settings.source or f"query: {settings.query}"
+    source = source_name(settings)
     intake.check(source)
     questions = intake.questions
     if settings.shuffle is not None:

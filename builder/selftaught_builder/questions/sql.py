@@ -51,5 +51,10 @@ def _connect(database: Path | None) -> duckdb.DuckDBPyConnection:
 
 
 def _fetch(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    statements = connection.extract_statements(query)
+    if not statements or any(
+        one.type != duckdb.StatementType.SELECT for one in statements
+    ):  # a COPY or ATTACH would write files
+        raise QuestionError("no SELECT: questions are asked for read-only", place=_PLACE, mend="Write one SELECT.")
     result = connection.execute(query)
     return [column[0] for column in result.description or []], result.fetchall()
