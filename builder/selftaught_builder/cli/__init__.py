@@ -12,7 +12,17 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import Exit, TyperException
 
-from selftaught_builder.cli import building, leakbench, looping, publishing, reading, reporting, scoring, serving
+from selftaught_builder.cli import (
+    building,
+    doctoring,
+    leakbench,
+    looping,
+    publishing,
+    reading,
+    reporting,
+    scoring,
+    serving,
+)
 from selftaught_builder.errors import SelftaughtError
 
 INTERRUPTED = 130
@@ -27,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # rich help costs twice the CPU of everything else that `--help` does
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (building, looping, reading, scoring, leakbench, reporting, publishing, serving):
+for module in (building, looping, reading, scoring, leakbench, reporting, publishing, serving, doctoring):
     module.register(app)
 
 

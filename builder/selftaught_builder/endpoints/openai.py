@@ -185,7 +185,10 @@ def client_settings(settings: EndpointSettings, base_url: str | None) -> tuple[s
             place=settings.api_key_env,
             mend="Set this environment variable, or `endpoint.base_url` to a server that needs no key.",
         )
-    client = openai.AsyncOpenAI(api_key=key or "none", base_url=url, max_retries=0)
+    try:
+        client = openai.AsyncOpenAI(api_key=key or "none", base_url=url, max_retries=0)
+    except Exception as error:  # the URL, in the classes of whichever httpx the client brings
+        raise EndpointError(f"no URL: {error}", place="endpoint.base_url", mend="Give http://HOST:PORT/v1.") from None
     headers = {name: value for name, value in client.default_headers.items() if isinstance(value, str)}
     if key:  # the client adds it to each request; since openai 3 it is no default header any more
         headers["Authorization"] = f"Bearer {key}"

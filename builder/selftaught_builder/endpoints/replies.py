@@ -152,7 +152,8 @@ def _read(received: Received) -> Reply:
     text = received.raw.decode("utf-8", "replace")
     if received.error:
         return Reply(error=received.error, error_text=text)
-    error, provider = error_class(received.status), {"status": received.status}
+    error = error_class(received.status)
+    provider: dict[str, Any] = {"status": received.status}
     if error == "rate_limit" and "insufficient_quota" in text:  # OpenAI's word for it; waiting pays no bill
         error = "auth"
     to = f" to {received.headers.get('Location', '')}" if error == "redirect" else ""

@@ -21,6 +21,10 @@ LOCKED_DOWN: dict[str, Any] = {"enable_external_access": "false", "lock_configur
 BUSY = ("could not set lock", "with a different configuration", "unique file handle conflict")
 
 
+class DamagedLogError(StoreError):
+    """The database is whole; DuckDB's write-ahead log beside it is not, as after a power cut."""
+
+
 def connect(path: Path, *, read_only: bool, patience: float) -> duckdb.DuckDBPyConnection:
     """Open the store's file, waiting while somebody else holds it. For writing, a missing file is made.
 
@@ -56,8 +60,12 @@ def is_damage(error: duckdb.Error) -> bool:
 def open_error(error: Exception, path: Path) -> SelftaughtError:
     """Return what to tell the user where the file does not open."""
     text = str(error).splitlines()[0]
-    if "space" in text.lower() or "read-only file system" in text.lower():
+    if any(unwritable in text.lower() for unwritable in ("space", "read-only file system", "permission denied")):
         return write_error(error, path)
+    if "Corrupt WAL file" in text:
+        return DamagedLogError(
+            f"the log beside it is damaged: {text}", place=path, mend="Open it with a selftaught command."
+        )
     return StoreError(
         f"cannot be opened as a store: {text}",
         place=path,
@@ -69,7 +77,8 @@ def write_error(error: Exception, path: Path) -> SelftaughtError:
     """Return what to tell the user where the file cannot be written."""
     text = str(error).splitlines()[0]
     return SelftaughtError(
-        f"{path}: cannot be written: {text}\n  What was committed before is intact. Make room and run again."
+        f"{path}: cannot be written: {text}\n"
+        "  What was committed before is intact. Make room, or make it writable, and run again."
     )
 
 

@@ -7,6 +7,7 @@ journal first and reach the table in groups.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -17,12 +18,14 @@ import duckdb
 
 from selftaught_builder.errors import InputError, StoreBusyError, StoreError
 from selftaught_builder.store import schema
-from selftaught_builder.store.connection import connect, is_damage, open_error, write_error
+from selftaught_builder.store.connection import DamagedLogError, connect, is_damage, open_error, write_error
 from selftaught_builder.store.journal import Fsync, Journal, read_segment
 from selftaught_builder.store.lock import WriterLock
 
 if TYPE_CHECKING:
     import polars as pl
+
+_LOG = logging.getLogger(__name__)
 
 # Readers and the writer's commits meet for tens of milliseconds; waiting this long means somebody holds the file open.
 READ_PATIENCE = 10.0
@@ -112,13 +115,19 @@ class Store:
                     for table, frame in tables.items():
                         insert_frame(connection, table, frame)
                         moved += frame.height
-        for segment in segments:
-            self.journal.drop(segment)
+        try:
+            for segment in segments:
+                self.journal.drop(segment)
+        except OSError as error:
+            raise write_error(error, self.journal.folder) from error
         return moved
 
 
 def open_store(path: str | Path, *, create: bool = False, fsync: Fsync = "group") -> Store:
     """Open a store: migrate its schema, and replay its journal where nobody is writing.
+
+    A write-ahead log that a power cut has damaged is set aside (`.wal.damaged`) and logged. Attempts are not lost with it,
+    for their segments of the journal are dropped only once they are in the file itself.
 
     Args:
         path: the DuckDB file.
@@ -135,7 +144,11 @@ def open_store(path: str | Path, *, create: bool = False, fsync: Fsync = "group"
         if not create:
             raise StoreError("no store here", place=path, mend="`selftaught run` makes one.")
         _create(store)
-    present = _present_schema(store)
+    try:
+        present = _present_schema(store)
+    except DamagedLogError:
+        _set_log_aside(store)
+        present = _present_schema(store)
     if present < max(schema.migrations()) or store.journal.segments():
         try:
             with store.writer():
@@ -151,6 +164,8 @@ def run_sql(connection: duckdb.DuckDBPyConnection, query: str, parameters: Seque
     """Run one statement and return its result as a polars frame; raises InputError where DuckDB refuses it."""
     import polars as pl
 
+    if query != query.encode(errors="replace").decode():
+        raise InputError("not UTF-8", place="SQL", mend="Write the query in UTF-8.")
     try:
         if len(connection.extract_statements(query)) > 1:
             raise InputError("more than one statement", place="SQL", mend="Ask one question at a time.")
@@ -189,6 +204,17 @@ def _create(store: Store) -> None:
             _migrate(path)
     except OSError as error:
         raise write_error(error, path) from None
+
+
+def _set_log_aside(store: Store) -> None:
+    log = store.path.with_name(store.path.name + ".wal")
+    aside = log.with_name(log.name + ".damaged")
+    try:
+        with store.writer():
+            log.replace(aside)
+    except OSError as error:
+        raise write_error(error, log) from error
+    _LOG.warning("%s: damaged, set aside as %s; what its last commit held is done again", log, aside.name)
 
 
 def _present_schema(store: Store) -> int:

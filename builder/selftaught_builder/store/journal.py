@@ -9,6 +9,7 @@ segment twice is harmless (rows are identified by their ids), so a crash between
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import threading
 import zlib
@@ -24,6 +25,8 @@ Fsync = Literal["always", "group", "never"]
 """When the journal reaches the disk itself. Whichever it is, a killed process loses nothing; this is about power cuts:
 `always` syncs each record (safe, slow), `group` syncs with each commit (about a second can be lost), `never` leaves it to
 the operating system."""
+
+_LOG = logging.getLogger(__name__)
 
 SEGMENT = "{:08d}.jsonl"
 SEGMENTS = "[0-9]" * 8 + ".jsonl"
@@ -59,20 +62,25 @@ class Journal:
             with self._lock:
                 self._write(line)
         except OSError as error:
-            raise JournalError(
-                f"{self.folder}: cannot write the journal: {error.strerror}\n"
-                "  Everything written before is safe. Make room, then run the same command again."
-            ) from error
+            raise self._unwritable(error) from error
 
     def rotate(self) -> list[Path]:
-        """Close the current segment and return all closed segments, oldest first."""
+        """Close the current segment and return all closed segments, oldest first.
+
+        Raises:
+            JournalError: the disk did not take it.
+        """
         with self._lock:  # listed under the lock: a segment opened after it is not closed
             closed, self._file = self._file, None
             segments = self.segments()
         if closed is not None:
-            if self.fsync == "group":
-                os.fdatasync(closed)
-            os.close(closed)
+            try:
+                if self.fsync == "group":
+                    os.fdatasync(closed)
+            except OSError as error:
+                raise self._unwritable(error) from error
+            finally:
+                os.close(closed)
         return segments
 
     def segments(self) -> list[Path]:
@@ -86,6 +94,12 @@ class Journal:
     def close(self) -> None:
         """Close the current segment."""
         self.rotate()
+
+    def _unwritable(self, error: OSError) -> JournalError:
+        return JournalError(
+            f"{self.folder}: cannot write the journal: {error.strerror}\n"
+            "  Everything written before is safe. Make room, then run the same command again."
+        )
 
     def _write(self, line: bytes) -> None:
         if self._file is None:
@@ -107,28 +121,50 @@ class Journal:
 
 
 def read_segment(segment: Path, block: int = 500) -> Iterator[list[dict[str, Any]]]:
-    """Yield a segment's records in blocks. A line torn by a crash fails its checksum and is passed over.
+    """Yield a segment's records in blocks; what is no record is passed over, set aside (`.damaged`) and logged.
 
-    Such a line was never acknowledged: its `append` did not return. A whole line that fails its checksum was damaged later;
-    it is set aside beside the segment (`.damaged`).
+    A killed process tears at most its last line, whose `append` had not returned. A power cut can leave anything in what was
+    not synced: a shorter file, zeros, other bytes.
     """
     records: list[dict[str, Any]] = []
+    damaged: list[bytes] = []
     with segment.open("rb") as lines:
         for line in lines:
-            checksum, _, body = line.rstrip(b"\n").partition(b" ")
-            if not line.endswith(b"\n"):
+            record = _parse(line)
+            if record is None:
+                damaged.append(line)
                 continue
-            if checksum != b"%08x" % zlib.crc32(body):
-                _set_aside(segment, line)
-                continue
-            records.append(orjson.loads(body))
+            if line.startswith(b"\0"):
+                damaged.append(line[: -len(line.lstrip(b"\0"))])
+            records.append(record)
             if len(records) == block:
                 yield records
                 records = []
     if records:
         yield records
+    if damaged:
+        _set_aside(segment, damaged)
 
 
-def _set_aside(segment: Path, line: bytes) -> None:
-    with segment.with_suffix(".damaged").open("ab") as damaged:
-        damaged.write(line)
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """Return the record in a line, None where it is not whole. Zeros before it are of a power cut."""
+    checksum, _, body = line.lstrip(b"\0").rstrip(b"\n").partition(b" ")
+    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(body):
+        return None
+    try:
+        record = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _set_aside(segment: Path, damaged: list[bytes]) -> None:
+    aside = segment.with_suffix(".damaged")
+    with aside.open("ab") as file:
+        file.writelines(damaged)
+    _LOG.warning(
+        "%s: %d bytes were torn or damaged and are set aside in %s; whole records are kept, what is missing is asked for again",
+        segment,
+        sum(map(len, damaged)),
+        aside.name,
+    )

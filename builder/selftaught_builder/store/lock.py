@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -39,7 +40,7 @@ class WriterLock:
                 os.close(file)
                 raise
         except BlockingIOError:
-            raise StoreBusyError(f"{self.path}: {self._holder()}\n  Wait for it, or stop it first.") from None
+            raise StoreBusyError(f"{self.path}: {_who(self.path)}\n  Wait for it, or stop it first.") from None
         except OSError as error:
             raise SelftaughtError(
                 f"{self.path}: cannot be locked: {error.strerror}\n  The store must lie in a folder that can be written to."
@@ -50,8 +51,9 @@ class WriterLock:
             "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]]),
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        os.ftruncate(file, 0)
-        os.pwrite(file, json.dumps(who).encode(), 0)
+        with suppress(OSError):  # a full disk: then the lock holds without a name
+            os.ftruncate(file, 0)
+            os.pwrite(file, json.dumps(who).encode(), 0)
         self._file = file
         return self
 
@@ -61,9 +63,28 @@ class WriterLock:
             os.close(self._file)
             self._file = None
 
-    def _holder(self) -> str:
-        try:
-            who = json.loads(self.path.read_text())
-            return f"`{who['command']}` (process {who['pid']} on {who['host']}, since {who['since']}) is writing to this store"
-        except (OSError, ValueError, KeyError, TypeError):
-            return "another process is writing to this store"
+
+def holder(store: Path) -> str | None:
+    """Say who is writing to a store, None where nobody is; nothing is made or written."""
+    path = store.with_name(store.name + ".lock")
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _who(path)
+    finally:
+        os.close(file)
+    return None
+
+
+def _who(path: Path) -> str:
+    try:
+        who = json.loads(path.read_text())
+        return (
+            f"`{who['command']}` (process {who['pid']} on {who['host']}, since {who['since']}) is writing to this store"
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process is writing to this store"

@@ -88,10 +88,11 @@ SELECT
 FROM attempts a
 JOIN questions q ON q.hash = a.question{joins}"""
 
+# The newest is the one that was added last: a clock may have gone back since.
 _NEWEST = """
 LEFT JOIN (
-    SELECT attempt, arg_max(outcome, created_at) AS outcome, arg_max(score, created_at) AS score,
-           arg_max(answer, created_at) AS answer, arg_max(detail, created_at) AS detail
+    SELECT attempt, arg_max(outcome, rowid) AS outcome, arg_max(score, rowid) AS score,
+           arg_max(answer, rowid) AS answer, arg_max(detail, rowid) AS detail
     FROM verdicts WHERE verifier = '{name}' AND version = {version} GROUP BY attempt
 ) v_{name} ON v_{name}.attempt = a.id"""
 

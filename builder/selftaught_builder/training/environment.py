@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selftaught_builder.paths import expand
+from selftaught_builder.secrecy import without_keys
 from selftaught_builder.training.errors import TrainingError
 
 VARIABLE = "SELFTAUGHT_TRAINER"
@@ -77,7 +78,8 @@ def find_environment(room: Path | None = None) -> Environment:
     """
     python = find_python(room)
     try:
-        asked = subprocess.run([python, "-I", "-c", _ASK], capture_output=True, check=True, timeout=60)
+        command, environment = [python, "-I", "-c", _ASK], without_keys(os.environ)
+        asked = subprocess.run(command, capture_output=True, check=True, timeout=60, env=environment)
         found = json.loads(asked.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         status = getattr(error, "returncode", None)

@@ -19,12 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from selftaught_builder.secrecy import without_keys
 from selftaught_builder.training.environment import find_environment, trainer_files
 from selftaught_builder.training.errors import TrainingFailedError, explain, explain_death
 from selftaught_builder.training.render import MODEL, PREPARED
 
 LOG, PROGRESS = "log.txt", "progress.jsonl"
 _STOP_SECONDS = 15.0
+# A key goes to the trainer only where its YAML asks for what the key is for.
+_KEYS = {"wandb_project": "WANDB_API_KEY", "comet_project_name": "COMET_API_KEY", "hub_model_id": "HF_TOKEN"}
 
 
 @dataclass(frozen=True)
@@ -175,15 +178,17 @@ class Trainer:
         return [str(self.python), str(launcher), command, str(yaml.absolute()), "--parent", str(os.getpid())]
 
     def _environment(self, yaml: Path) -> dict[str, str]:
-        """Return the process's variables: no telemetry, threads that sleep when idle, no hub where none is needed."""
+        """Return the process's variables: no telemetry, threads that sleep when idle, no hub and no key without need."""
+        said, local = _read(yaml), _is_local(yaml)
+        keep = {variable for key, variable in _KEYS.items() if said.get(key)} | (set() if local else {"HF_TOKEN"})
         quiet = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "TOKENIZERS_PARALLELISM": "false"}
-        offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"} if _is_local(yaml) else {}
+        offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"} if local else {}
         private = {"AXOLOTL_DO_NOT_TRACK": "1", "DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
         device = {"CUDA_VISIBLE_DEVICES": ""} if self.device == "cpu" else {}
         # Axolotl looks for torchrun on the path.
         path = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", os.defpath)])
         own = {"PATH": path, "PYTHONUNBUFFERED": "1"}
-        environment = {**offline, **quiet, **os.environ, **private, **device, **own}
+        environment = {**offline, **quiet, **without_keys(os.environ, keep), **private, **device, **own}
         # Without its own bytecode, each start spends 14 s of CPU more on compiling; and the launcher is of two files.
         for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONSAFEPATH"):
             environment.pop(name, None)
@@ -251,10 +256,18 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 def _is_local(yaml: Path) -> bool:
     """Whether the base model, by what the YAML says, is a folder here."""
+    try:
+        return Path(str(_read(yaml)["base_model"])).is_dir()
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _read(yaml: Path) -> dict[str, Any]:
+    """Return what a YAML says; nothing where it cannot be read, which the trainer then says itself."""
     import yaml as parser
 
     try:
-        raw = parser.safe_load(yaml.read_text(encoding="utf-8"))
-        return Path(str(raw["base_model"])).is_dir()
-    except (OSError, ValueError, KeyError, TypeError, parser.YAMLError):
-        return False
+        said = parser.safe_load(yaml.read_text(encoding="utf-8"))
+    except (OSError, ValueError, parser.YAMLError):
+        return {}
+    return said if isinstance(said, dict) else {}

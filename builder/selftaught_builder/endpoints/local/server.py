@@ -22,6 +22,7 @@ from selftaught_builder.endpoints.local.process import usable_cores
 from selftaught_builder.endpoints.ports import check_port
 from selftaught_builder.errors import EndpointError
 from selftaught_builder.logs import last_lines
+from selftaught_builder.secrecy import without_keys
 
 _STOP_SECONDS = 5.0
 
@@ -178,11 +179,11 @@ class LlamaServer:
 
 
 def _environment() -> dict[str, str]:
-    """Return the server's environment: threads that sleep when idle, and this very package on its path."""
+    """Return the server's environment: threads that sleep when idle, no keys, and this package on its path."""
     here = str(Path(__file__).resolve().parents[3])
     path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
     quiet = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
-    return {**quiet, **os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+    return {**quiet, **without_keys(os.environ), "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 def _open_log(path: Path) -> IO[bytes]:
