@@ -13,6 +13,8 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, cont
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from selftaught_builder.budget import Budget, check_prices
+from selftaught_builder.concurrency import throttle_of
 from selftaught_builder.endpoints import Endpoint, Identity, Reply, open_endpoint
 from selftaught_builder.endpoints.probe import probe
 from selftaught_builder.export.version import Version, export_version
@@ -121,6 +123,7 @@ def sample(room: Room, watcher: Watcher | None = None, turn: Turn = Turn()) -> A
 
     Raises:
         InputError: recipe, questions, policy or endpoint are wrong; nothing was asked.
+        BudgetStop: a budget is spent; everything so far is kept.
         SelftaughtError: the endpoint or the disk gave up; everything so far is kept.
     """
     askings = [Asking(question) for question in room.questions.questions]
@@ -207,6 +210,7 @@ class Part:
 def ask(room: Room, parts: Sequence[Part], watcher: Watcher, turn: Turn) -> Asked:
     """Ask the round's endpoint for what the store lacks of these parts. Raises what `sample` raises."""
     check(room)
+    check_prices(room.recipe.sample.budget, room.recipe.endpoint)
     store = room.store(create=True)
     with store.writer():
         store.commit_journal()
@@ -226,7 +230,7 @@ async def _ask_endpoint(
     turn: Turn,
     answering: AbstractAsyncContextManager[Endpoint],
 ) -> Asked:
-    recipe = room.recipe
+    recipe, settings = room.recipe, room.recipe.endpoint
     done = Asked(Tally(), 0, 0)
     async with answering as endpoint:
         identity = await _identify(endpoint, store)
@@ -234,14 +238,15 @@ async def _ask_endpoint(
             watcher.note(f"weights of {identity.model}: unknown; run `{room.run}` and the round stand in for them")
         if any(part.kind != "evaluated" for part, _ in todo):
             record_round(store, room.run, turn.number, recipe, identity)
+        wanted, limits = recipe.sample.concurrency, recipe.sample.budget
+        throttle = throttle_of(endpoint, settings, wanted, limits=recipe.sample, note=watcher.note)
+        budget = Budget.of(store, room.run, turn.number, limits, settings)
         for part, askings in todo:
             weights = weights_identity(identity.weights, run=room.run, round_number=turn.number, model=identity.model)
             known = Known.of(store, part.kind)
             plan = Plan(part.kind, askings, part.k, room.prompter, dict(part.parameters), weights, known)
-            context = Context(room.run, turn.number, identity, plan.parameters, recipe.endpoint.retries)
-            wanted = recipe.sample.concurrency
-            concurrency = endpoint.slots if wanted == "auto" else wanted
-            sampler = Sampler(store, endpoint, context, concurrency, watcher.replied, done.tally)
+            context = Context(room.run, turn.number, identity, plan.parameters, settings.retries)
+            sampler = Sampler(store, endpoint, context, throttle, watcher.replied, done.tally, budget)
             done = await work_through(plan, part.title or part.kind, sampler, watcher, done)
             if done.interrupted:
                 break
@@ -264,9 +269,13 @@ async def work_through(plan: Planned, title: str, sampler: Sampler, watcher: Wat
     lacking = sum(1 for _ in plan)
     if lacking < plan.size:
         watcher.note(f"{plan.size - lacking} of {plan.size} were there already")
-    started = time.monotonic()
+    started, withheld = time.monotonic(), sampler.tally.withheld
     with _stopped_by_signals(sampler, watcher), watcher.stage(title, lacking, sampler.tally):
         await sampler.run(plan)
+    if withheld := sampler.tally.withheld - withheld:
+        watcher.note(
+            f"{withheld} samples were not asked for: `sample.budget.per_question` is spent for their questions"
+        )
     return Asked(
         sampler.tally,
         done.planned + plan.size,

@@ -240,6 +240,39 @@ class EndpointSettings(Section):
         return self
 
 
+class Limits(Section):
+    """What may be spent on something; what is absent has no limit."""
+
+    usd: Annotated[float, Field(ge=0)] | None = None
+    """US dollars. Needs a known price: `endpoint.prices`, or litellm's own."""
+    tokens: Count | None = None
+    """Prompt tokens and generated tokens together."""
+    attempts: Count | None = None
+    """Tries, failed ones included."""
+
+
+class Spending(Limits):
+    """The same, and time."""
+
+    seconds: Annotated[float, Field(gt=0)] | None = None
+    """Seconds in which requests were under way; those under way when they are over are waited for."""
+
+
+class Budget(Spending):
+    """What a run may spend. Every try of every kind counts (sampled, rationalized, evaluated, probed), over all sittings.
+
+    A request is sent only where what is spent and what the requests in flight may cost at most leave room for it. When no room
+    is left the run stops with exit code 3; raise the budget and run again to go on. A try whose tokens or cost the server
+    did not say counts at its most; one that was refused (400, 401, 429, 503, ...) costs nothing. The five requests of 12 tokens
+    that probe an endpoint are no attempts and do not count.
+    """
+
+    per_question: Limits | None = None
+    """`usd`, `tokens` or `attempts` of any one question; what is beyond them is not asked, and the run goes on."""
+    per_round: Spending | None = None
+    """`usd`, `tokens`, `attempts` or `seconds` of any one round; when they are spent the run stops."""
+
+
 class Sample(Section):
     """How rationales are sampled."""
 
@@ -254,7 +287,15 @@ class Sample(Section):
     stop: list[str] = []
     """Texts that end a completion."""
     concurrency: Count | Literal["auto"] = "auto"
-    """Requests in flight at once; `auto` asks the endpoint."""
+    """Requests in flight at once. `auto`: the slots of a model that we serve; at any other endpoint a number that starts at 16,
+    grows while requests succeed, and is halved when the endpoint is overloaded (429, 503, 529, timeouts, broken
+    connections), or cut where its latency rises."""
+    requests_per_minute: Count | None = None
+    """Send no more than this; the requests are spread evenly."""
+    tokens_per_minute: Count | None = None
+    """Spend no more than this, prompt and generated tokens together. A request counts at its most until its reply is there."""
+    budget: Budget | None = None
+    """What the run may spend; without it there is no limit."""
 
 
 class Rationalize(Section):
@@ -445,6 +486,9 @@ class Recipe(Section):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+_MOST_NODES = 200_000
+
+
 def find_recipe(room: Path) -> Path:
     """Return the recipe file that `room` (a room's folder, or the file itself) names.
 
@@ -505,6 +549,8 @@ def read_yaml(path: Path) -> tuple[Any, dict[tuple[str | int, ...], int]]:
 
 
 def _index_lines(node: yaml.Node, at: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]) -> None:
+    if len(lines) > _MOST_NODES:  # a few aliases of aliases write out as billions
+        raise yaml.MarkedYAMLError(problem="too large with its aliases written out", problem_mark=node.start_mark)
     lines.setdefault(at, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:

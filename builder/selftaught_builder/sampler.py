@@ -1,7 +1,8 @@
 """Sampling: put prompts to an endpoint, and journal every reply the moment it arrives.
 
-Workers pull tasks out of one lazy plan, so no more than `concurrency` are ever in memory, and a slow store or endpoint holds
-the plan back by itself. A thread commits the journal to the tables about once a second; the requests never wait for it.
+Workers pull tasks out of one lazy plan, so no more than the most requests at once are ever in memory, and a slow store or
+endpoint holds the plan back by itself. Before each try a worker waits for leave of the throttle, and for room in the budget.
+A thread commits the journal to the tables about once a second; the requests never wait for it.
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import orjson
 
+from selftaught_builder.budget import Budget, Hold
+from selftaught_builder.concurrency import Throttle
 from selftaught_builder.endpoints.base import ERRORS, Endpoint, Identity, Reply, Request
-from selftaught_builder.errors import SelftaughtError, StoreBusyError
+from selftaught_builder.errors import BudgetStop, SelftaughtError, StoreBusyError
 from selftaught_builder.keys import attempt_id, seed_of
 from selftaught_builder.prompts import Prompt
 from selftaught_builder.questions import Question
+from selftaught_builder.sizes import PromptSizes, most_generated
 from selftaught_builder.store import Store
 
 # Seconds between commits: some times what the last one took, for the rest of the time belongs to readers; but never so
@@ -33,6 +38,9 @@ FIRST_WAIT, LONGEST_WAIT, LONGEST_RETRY_AFTER = 0.5, 30.0, 300.0
 # Attempts that fail for good one after another, with no success between, before the endpoint counts as gone. Of a question
 # whose request is refused (it is too long, say) all samples are, so that they count as one.
 GONE_AFTER = 20
+# Questions refused as if the key were wrong, one after another, before it counts as wrong: some gateways answer 403 to a
+# prompt that they do not like.
+REFUSED_AFTER = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,8 @@ class Tally:
     tokens_out: int = 0
     cost: float | None = None
     in_flight: int = 0
+    withheld: int = 0
+    """Samples not asked for, since their question has spent its budget."""
 
 
 Listener = Callable[[Task, Reply], None]
@@ -94,9 +104,10 @@ class Sampler:
         store: where attempts go; the caller holds its writer lock.
         endpoint: entered already.
         context: what the attempts have in common.
-        concurrency: requests in flight at once.
+        throttle: says when a request may be sent; a number is so many at once.
         listener: called with each task and its last reply.
         tally: counts to go on with; fresh ones where None.
+        budget: what may be spent; None is no limit.
     """
 
     def __init__(
@@ -104,25 +115,28 @@ class Sampler:
         store: Store,
         endpoint: Endpoint,
         context: Context,
-        concurrency: int,
+        throttle: Throttle | int,
         listener: Listener | None = None,
         tally: Tally | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.store, self.endpoint, self.context = store, endpoint, context
-        self.concurrency, self.listener = concurrency, listener
-        self.tally = tally or Tally()
+        self.throttle = Throttle(throttle) if isinstance(throttle, int) else throttle
+        self.listener, self.tally, self.budget = listener, tally or Tally(), budget
         self.interrupted = False
         self._stopping = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
         self._failed_in_a_row: set[str] = set()
+        self._refused_in_a_row: set[str] = set()
         self._failure: SelftaughtError | None = None
         self._parameters = stored_form(context.parameters)
         self._journalled_prompts: set[str] = set()
+        self._sizes, self._most_generated = PromptSizes(), most_generated(context.parameters)
 
     def interrupt(self) -> None:
         """Ask for nothing more; requests in flight are waited for and kept."""
         self.interrupted = True
-        self._stopping.set()
+        self._stop()
 
     def abandon(self) -> None:
         """Do not even wait for the requests in flight."""
@@ -133,6 +147,7 @@ class Sampler:
         """Get every task of the plan that the endpoint gives.
 
         Raises:
+            BudgetStop: a budget leaves no room for the next request.
             SelftaughtError: the endpoint is gone, or the journal cannot be written; everything so far is kept.
         """
         tasks = iter(plan)
@@ -140,7 +155,7 @@ class Sampler:
         committer.start()
         try:
             async with asyncio.TaskGroup() as group:
-                self._workers = [group.create_task(self._work(tasks)) for _ in range(self.concurrency)]
+                self._workers = [group.create_task(self._work(tasks)) for _ in range(self.throttle.most)]
         except* SelftaughtError as errors:
             self._failure = self._failure or _first(errors)
         finally:
@@ -153,28 +168,86 @@ class Sampler:
         for task in tasks:
             if self._stopping.is_set():
                 return
-            self.tally.in_flight += 1
-            try:
-                reply = await self._attempt(task)
-            finally:
-                self.tally.in_flight -= 1
+            reply = await self._attempt(task)
+            if reply is None:
+                continue
             self._notice_gone_endpoint(task, reply)
             if self.listener:
                 self.listener(task, reply)
 
-    async def _attempt(self, task: Task) -> Reply:
-        """Try a task until it succeeds or trying again cannot help; every try is journalled."""
+    async def _attempt(self, task: Task) -> Reply | None:
+        """Try a task until it succeeds or trying again cannot help; every try is journalled.
+
+        Returns the last reply, None where nothing was sent.
+        """
         request = Request(task.prompt.messages, task.prompt.style, self.context.parameters, seed_of(task.key))
-        self._journal_prompt(task.prompt)
+        reply: Reply | None = None
         for number in range(1, self.context.retries + 2):
-            reply = await self.endpoint.complete(request)
-            self.store.journal.append(self._record(task, reply, task.tries + number))
-            self._count(reply, number)
+            answer = await self._try(task, request, number)
+            if answer is None:
+                self.tally.withheld += reply is None and not self._stopping.is_set()
+                await asyncio.sleep(0)  # a plan may hold many of these in a row
+                break
+            reply = answer
             if reply.error is None or not ERRORS[reply.error] or number > self.context.retries:
                 break
-            if await self._stopped_within(_wait(number, reply.retry_after)):
+            wait = _wait(number, reply.retry_after)
+            if reply.retry_after is not None:
+                self.throttle.hold_back(min(wait, reply.retry_after))  # what a server asks for is meant for all
+            if await self._stopped_within(wait):
                 break
         return reply
+
+    async def _try(self, task: Task, request: Request, number: int) -> Reply | None:
+        """Send a request when it may be sent, and journal what comes of it; None where it may not any more."""
+        tokens_in = self._sizes.of(task.prompt) if self.throttle.counts_tokens else 0
+        ticket = await self.throttle.admit(tokens_in + self._most_generated)
+        if ticket is None:
+            return None
+        reply: Reply | None = None
+        try:
+            hold = await self._hold(task)
+            if hold is None and self.budget:
+                return None
+            self._journal_prompt(task.prompt)
+            self.tally.in_flight += 1
+            try:
+                reply = await self.endpoint.complete(request)
+                self._sizes.learn(task.prompt, reply.tokens_in)
+            finally:
+                self.tally.in_flight -= 1
+                if self.budget and hold:
+                    self.budget.settle(hold, reply)
+            self.store.journal.append(self._record(task, reply, task.tries + number))
+        finally:
+            self.throttle.returned(ticket, reply)
+        self._count(reply, number)
+        if self.throttle.dead:
+            self._give_up(self._gone(reply))
+        return reply
+
+    async def _hold(self, task: Task) -> Hold | None:
+        """Find room in the budget; None where there is no budget, or no room in it."""
+        if self.budget is None:
+            return None
+        try:
+            size = partial(self._sizes.of, task.prompt)
+            return await self.budget.hold(task.question.hash, size, self._most_generated)
+        except BudgetStop as stop:
+            self._give_up(stop)
+            return None
+
+    def _give_up(self, error: SelftaughtError) -> None:
+        """Ask for nothing more, and raise this once what is in flight has arrived."""
+        if not self._stopping.is_set():
+            self._failure = error
+        self._stop()
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        self.throttle.close()
+        if self.budget:
+            self.budget.close()
 
     async def _stopped_within(self, seconds: float) -> bool:
         try:
@@ -187,7 +260,7 @@ class Sampler:
         """Prompts are stored once per hash; the samples of one question follow each other, so the last few suffice."""
         if prompt.hash in self._journalled_prompts:
             return
-        if len(self._journalled_prompts) > 4 * self.concurrency:
+        if len(self._journalled_prompts) > 4 * self.throttle.most:
             self._journalled_prompts.clear()
         self._journalled_prompts.add(prompt.hash)
         messages = orjson.dumps(prompt.messages).decode()
@@ -245,13 +318,17 @@ class Sampler:
     def _notice_gone_endpoint(self, task: Task, reply: Reply) -> None:
         if reply.error is None:
             self._failed_in_a_row.clear()
+            self._refused_in_a_row.clear()
             return
         self.tally.failed += 1
         self._failed_in_a_row.add(task.key if ERRORS[reply.error] else task.question.hash)
-        if self._stopping.is_set() or (reply.error != "auth" and len(self._failed_in_a_row) < GONE_AFTER):
-            return
-        self._stopping.set()
-        self._failure = SelftaughtError(
+        if reply.error == "auth":
+            self._refused_in_a_row.add(task.question.hash)
+        if len(self._refused_in_a_row) >= REFUSED_AFTER or len(self._failed_in_a_row) >= GONE_AFTER:
+            self._give_up(self._gone(reply))
+
+    def _gone(self, reply: Reply) -> SelftaughtError:
+        return SelftaughtError(
             f"{self.context.identity.endpoint}: the endpoint gives no completions any more ({reply.error}): "
             f"{(reply.error_text or '')[:300]}\n"
             "  Everything that arrived is kept. Mend the endpoint, then run the same command again."

@@ -43,7 +43,7 @@ class Case:
 
     @property
     def stops(self) -> bool:
-        """Whether it ends the run, because all further requests would come to the same."""
+        """Whether it ends the run where it befalls several questions in a row: all further requests would come to the same."""
         return self.error == "auth"
 
 
@@ -197,7 +197,7 @@ def table() -> str:
     """Return the cases as a table in Markdown."""
     lines = ["| the server | the row's `error` | tried again | the row holds |", "| --- | --- | --- | --- |"]
     for case in CASES:
-        again = "yes" if case.retried else "no, the run stops" if case.stops else "no"
+        again = "yes" if case.retried else "no; in a row they stop the run" if case.stops else "no"
         lines.append(f"| {case.does} | {_class(case)} | {again} | {_holds(case)} |")
     return "\n" + "\n".join(lines) + "\n\n"
 
@@ -225,8 +225,9 @@ def _code(value: Any) -> str:
 
 def bounds() -> str:
     """Return what bounds a request, as a table in Markdown."""
+    from selftaught_builder.concurrency.breaker import BREAK_AFTER, LONGEST_PAUSE
     from selftaught_builder.endpoints import bodies, openai, replies
-    from selftaught_builder.sampler import GONE_AFTER, LONGEST_RETRY_AFTER, LONGEST_WAIT
+    from selftaught_builder.sampler import GONE_AFTER, LONGEST_RETRY_AFTER, LONGEST_WAIT, REFUSED_AFTER
 
     rows = {
         "a request, from sending to the last byte": "`endpoint.timeout`",
@@ -237,7 +238,11 @@ def bounds() -> str:
         "`finish_reason`, `model_replied` and ids": f"{replies.NAME_LIMIT} characters",
         "`Retry-After`": f"{LONGEST_RETRY_AFTER:g} s",
         "a wait before another try": f"{LONGEST_WAIT:g} s",
+        "questions refused as if the key were wrong, in a row, before a run stops": f"{REFUSED_AFTER}",
         "attempts that fail in a row, before a run stops": f"{GONE_AFTER}",
+        "broken connections and timeouts in a row, before the endpoint is left alone for a while": f"{BREAK_AFTER}",
+        "such a pause, of which each is twice as long as the one before": f"{LONGEST_PAUSE:g} s",
+        "pauses, before a run stops": "`endpoint.retries` and one more",
     }
     lines = ["| what | at most |", "| --- | --- |", *(f"| {what} | {most} |" for what, most in rows.items())]
     return "\n" + "\n".join(lines) + "\n\n"

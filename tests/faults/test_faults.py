@@ -8,7 +8,7 @@ import subprocess
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from selftaught_builder.endpoints.openai import OpenAIEndpoint
 from selftaught_builder.errors import EndpointError, SelftaughtError
 from selftaught_builder.pipeline import Turn
 from selftaught_builder.room import open_room
-from selftaught_builder.sampler import LONGEST_RETRY_AFTER
+from selftaught_builder.sampler import LONGEST_RETRY_AFTER, REFUSED_AFTER
 from selftaught_builder.store.journal import Journal
 from support.command import environment
 from support.rooms import attempts, cli, store_of, write_room
@@ -89,7 +89,8 @@ def run(lab: RunningLab, tmp_path_factory: pytest.TempPathFactory) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAI_API_KEY", CANARY)
         patch.setattr(sampler, "_wait", noted)
-        patch.setattr(Journal, "drop", lambda self, segment: shutil.move(segment, segment.with_suffix(".kept")))
+        numbers = count()  # a segment's own number is used again
+        patch.setattr(Journal, "drop", lambda self, it: shutil.move(it, it.with_suffix(f".{next(numbers)}.kept")))
         lab.script()
         pipeline.sample(open_room(folder))
     done.rows, done.seen = by_case(folder), lab.seen()
@@ -174,20 +175,22 @@ def test_running_again_asks_only_for_what_has_failed(lab: RunningLab, tmp_path: 
 
 
 @pytest.mark.parametrize("case", STOPPING, ids=lambda case: case.name)
-def test_a_refused_key_stops_the_run_and_running_again_goes_on(lab: RunningLab, tmp_path: Path, case: Case) -> None:
-    ordinary = [BY_NAME["one id"]] * 3
+def test_refusals_in_a_row_stop_the_run_and_running_again_goes_on(lab: RunningLab, tmp_path: Path, case: Case) -> None:
+    ordinary, refused_key = [BY_NAME["one id"]] * 3, [case] * REFUSED_AFTER
     folder = named_questions(
-        tmp_path / "room", lab.url, [*ordinary, case, *ordinary], sample={"k": 1, "concurrency": 1}
+        tmp_path / "room", lab.url, [case, *ordinary, *refused_key, *ordinary], sample={"k": 2, "concurrency": 1}
     )
     lab.script()
     with pytest.raises(SelftaughtError, match="auth") as raised:
         pipeline.sample(open_room(folder))
     assert raised.value.exit_code == 1
-    (refused,) = by_case(folder)[case.name]
-    assert_as_the_table_says(case, refused)
-    assert len(attempts(folder)) == len(lab.seen()["requests"]) == 4
-    assert pipeline.sample(open_room(folder)).tally.completions == 4
-    assert [row["error"] for row in by_case(folder)[case.name]] == ["auth", None]
+    refused = by_case(folder)[case.name]
+    assert len(refused) == 2 + 2 * REFUSED_AFTER - 1, "the samples of one question count as one"
+    for row in refused:
+        assert_as_the_table_says(case, row)
+    assert len(attempts(folder)) == len(lab.seen()["requests"]) == len(refused) + 6
+    assert pipeline.sample(open_room(folder)).tally.completions == 13
+    assert [row["error"] for row in by_case(folder)[case.name]].count(None) == 7
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ class Config:
 
     Attributes:
         latency: seconds before a reply; each seed waits between half and one and a half of it.
+        most: requests at once; those above it are answered 429 at once.
         models: ids that /models lists; None answers 404 there.
         api_key: the bearer token required, if any.
         right, right_hinted: share of seeds that get a right answer, without and with the answer in the prompt.
@@ -43,6 +44,7 @@ class Config:
     """
 
     latency: float = 0.0
+    most: int | None = None
     models: list[str] | None = field(default_factory=lambda: ["stand-in"])
     api_key: str | None = None
     right: float = 0.5
@@ -55,11 +57,16 @@ class Config:
 
 @dataclass
 class Seen:
-    """What `/control/stats` tells of the requests for completions since the last configuration."""
+    """What `/control/stats` tells of the requests for completions since the last configuration.
+
+    `in_flight_sum` adds up how many there were at once as each came.
+    """
 
     requests: int = 0
     in_flight: int = 0
     in_flight_max: int = 0
+    in_flight_sum: int = 0
+    refused: int = 0
     bodies: Counter[str] = field(default_factory=Counter)
     authorizations: Counter[str] = field(default_factory=Counter)
 
@@ -121,7 +128,11 @@ class StandIn:
         seen.authorizations[request.headers.get("Authorization", "")] += 1
         seen.in_flight += 1
         seen.in_flight_max = max(seen.in_flight_max, seen.in_flight)
+        seen.in_flight_sum += seen.in_flight
         try:
+            if self.config.most is not None and seen.in_flight > self.config.most:
+                seen.refused += 1
+                return _error(429, "too many at once")
             fault = self._fault(seen.requests, seen.bodies[digest])
             if self.config.latency:
                 await asyncio.sleep(self.config.latency * (0.5 + _share(str(seed))))

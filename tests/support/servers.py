@@ -61,10 +61,10 @@ def process(script: str, *arguments: str) -> Iterator[int]:
 
 
 @contextmanager
-def openai_server(folder: Path) -> Iterator[OpenAIServer]:
-    """Run a stand-in whose log lies in `folder`."""
+def openai_server(folder: Path, port: int = 0) -> Iterator[OpenAIServer]:
+    """Run a stand-in whose log lies in `folder`, at a port of its own choice or at this one."""
     log = folder / "requests.log"
-    with process("openai_server.py", "--log", str(log)) as port:
+    with process("openai_server.py", "--log", str(log), "--port", str(port)) as port:
         yield OpenAIServer(port, log)
 
 

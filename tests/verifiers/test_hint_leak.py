@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selftaught_verifiers import Outcome, Question, Rationale, Verdict, get_verifier
+from selftaught_verifiers.hint_rules import RULES
+from selftaught_verifiers.hint_talk import gold_of, read
 
 _spec = importlib.util.spec_from_file_location("hint_phrasings", Path(__file__).with_name("hint_phrasings.py"))
 assert _spec
@@ -115,6 +118,40 @@ def test_a_hint_shows_in_many_words() -> None:
         assert len(found) <= 0.02 * 2 * len(sentences), found
 
 
+@pytest.mark.parametrize("sentence", phrasings.SOUND)
+def test_sound_talk_of_answers_passes(sentence: str) -> None:
+    for question, text in ((EGGS, GOOD_EGGS), (BANK, GOOD_BANK)):
+        first, rest = text.split(". ", 1)
+        for whole in (f"{sentence} {text}", f"{first}. {sentence} {rest}"):
+            assert judge(whole, question).outcome is Outcome.PASS, judge(whole, question)
+
+
+@pytest.mark.parametrize("sentence", phrasings.SOUND_ENDS)
+def test_sound_conclusions_pass(sentence: str) -> None:
+    for question, answer, text in ((EGGS, "18", GOOD_EGGS), (BANK, "blotter (E)", GOOD_BANK)):
+        whole = f"{text.rpartition('. ')[0]}. {sentence.format(answer=answer)}"
+        assert judge(whole, question).outcome is Outcome.PASS, judge(whole, question)
+
+
+def test_words_of_the_question_are_no_hint() -> None:
+    question = Question(
+        "What is the expected value of the prize, in dollars, if half of 36 tickets win $1?", "18", "number"
+    )
+    assert judge("The expected value is 36 / 2 = 18. So the expected value is 18.", question).outcome is Outcome.PASS
+    question = Question("Which teacher put the mark on the table?", "E", "letter", {"A": "Ann", "E": "Eve"})
+    text = "The chalk was with the teacher who came last. Ann left before noon. So the mark on it was made by Eve."
+    assert judge(text, question).outcome is Outcome.PASS
+
+
+@given(st.lists(st.sampled_from((*phrasings.BEFORE, *phrasings.AFTER, *phrasings.SOUND)), max_size=3))
+def test_rules_that_are_skipped_would_not_match(sentences: list[str]) -> None:
+    gold = gold_of("18", (), Fraction(18))
+    talk = read(" ".join(sentences).format(answer="18"), gold)
+    for rule in RULES:
+        if rule.pattern.search(talk.classes):
+            assert not any(needed.isdisjoint(talk.classes) for needed in rule.needs)
+
+
 def test_the_reasoning_is_read_too() -> None:
     assert judge(GOOD_EGGS, reasoning="The hint says 18.").outcome is Outcome.FAIL
 
@@ -145,6 +182,10 @@ def test_the_questions_own_words_are_no_leak() -> None:
         ("The answer is blotter. It soaks up liquid by capillary action.", BANK),
         ("(E) blotter\nIt soaks up liquid by capillary action.", BANK),
         ("The answer is 18.", EGGS),
+        ("18. Here is why. She has 16 - 3 - 4 = 9 eggs.", EGGS),
+        ("Let's see. The answer is 18. She has 16 - 3 - 4 = 9 eggs.", EGGS),
+        ("E: blotter, because it soaks up liquid by capillary action.", BANK),
+        ("Blotter is the best choice. It soaks up liquid by capillary action.", BANK),
         ("The answer is -7. It fell by 9 from 2, and 2 - 9 = -7.", Question("It was 2 and fell by 9?", "-7", "number")),
     ],
 )
@@ -171,6 +212,8 @@ def test_justifying_an_answer_fails_only_hinted_rationales(text: str) -> None:
     ("text", "question"),
     [
         ("Janet's ducks lay 16 eggs. She eats 3 and bakes with 4. She makes $18.", EGGS),
+        ("She sells what her ducks have laid, but for 3 and 4 of the 16, at $2. So she makes $18 of it.", EGGS),
+        ("What absorbs extra ink from a fountain pen is a blotter. The answer is blotter (E).", BANK),
         ("People use a blotter to absorb extra ink from a fountain pen. Therefore, the answer is blotter (E).", BANK),
         (f"{EGGS.text} Thinking about the question, we see that the answer is 18.", EGGS),
     ],

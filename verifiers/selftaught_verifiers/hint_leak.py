@@ -1,17 +1,18 @@
 """The row verifier `hint_leak`: does a rationale show that it was written from the answer?
 
 A rationalized rationale is trained on without its hint, so a text that quotes the hint, speaks of it, opens with the
-answer, or only repeats question and answer teaches the wrong thing (STaR, arXiv 2203.14465, section 3.3). `hint_talk` holds
-the grammar of speaking of it.
+answer, or only repeats question and answer teaches the wrong thing (STaR, arXiv 2203.14465, section 3.3). `hint_talk` reads
+a text and `hint_rules` holds the grammar of speaking of a hint.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from selftaught_verifiers import hint_talk
+from selftaught_verifiers import hint_rules, hint_talk
 from selftaught_verifiers.answer import parse_number
 from selftaught_verifiers.answer.plain import unify, words
 from selftaught_verifiers.hint_talk import Gold, Talk
@@ -32,14 +33,14 @@ def judge(question: Question, rationale: Rationale) -> Verdict:
     text = _plain(f"{rationale.reasoning}\n{rationale.completion}")
     if not text:
         return Verdict(Outcome.UNSCORABLE, "empty")
-    gold, asked, gold_asked = _known(question.text, question.gold, question.kind, tuple(question.choices.items()))
-    talk = hint_talk.read(text, gold, gold_asked=gold_asked)
+    known = _known(question.text, question.gold, question.kind, tuple(question.choices.items()))
+    talk = hint_talk.read(text, known.gold, gold_asked=known.gold_asked, idle=known.idle)
     signs = {
         "answer_first": _answer_first(talk),
-        "restates_only": _restates_only(text, asked, question),
-        "gold_assumed": gold.digits != "" and _gold_assumed(talk, gold),
+        "restates_only": _restates_only(text, question, known),
+        "gold_assumed": known.gold.digits != "" and _gold_assumed(talk, known.gold),
     }
-    reason, evidence = _shown(text, talk, asked, question, hinted=rationale.hinted)
+    reason, evidence = _shown(text, talk, known, question, hinted=rationale.hinted)
     if reason:
         return Verdict(Outcome.FAIL, reason, detail={**signs, "evidence": evidence})
     sign = next((sign for sign, found in signs.items() if found), None)
@@ -51,18 +52,51 @@ def judge(question: Question, rationale: Rationale) -> Verdict:
 _WRAPPED = re.compile(r"(?<=[A-Za-z,])\n(?=[a-z])")
 """A line break inside a sentence."""
 
+_HEADED = re.compile(r"\A\s*\*\*([^*\n]{1,80})\*\*\s+(?=[A-Z])")
+"""Bold words that stand before a text like a title."""
+
 
 def _plain(text: str) -> str:
-    return _WRAPPED.sub(" ", unify(text[:MAX_LENGTH]).replace("**", "")).strip()
+    return _WRAPPED.sub(" ", _HEADED.sub(r"\1\n", unify(text[:MAX_LENGTH])).replace("**", "")).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the checks ask of a question, read once for its rationales.
+
+    Attributes:
+        gold: what counts as its answer in a text.
+        asked: its text in one line of lower case.
+        gold_asked: whether the answer, a number, stands in it.
+        idle: words of it that mean nothing where a rationale says them.
+        whole: question, answer and choices in one line of lower case.
+        operations: how often that line calculates.
+        counts: whether the answer is a number or holds one.
+    """
+
+    gold: Gold
+    asked: str
+    gold_asked: bool
+    idle: frozenset[str]
+    whole: str
+    operations: int
+    counts: bool
 
 
 @lru_cache(maxsize=1024)
-def _known(asked: str, answer: str, kind: str, choices: tuple[tuple[str, str], ...]) -> tuple[Gold, str, bool]:
-    """What counts as the gold answer, the question in one line of lower case, and whether the answer stands in it."""
+def _known(asked: str, answer: str, kind: str, choices: tuple[tuple[str, str], ...]) -> _Known:
     gold = hint_talk.gold_of(answer, choices, parse_number(answer) if kind in ("number", "math") else None)
-    asked = _plain(asked)
-    stands = hint_talk.read(asked, gold).first_gold >= 0 if gold.digits else False
-    return gold, _line(asked), stands
+    asked = _line(_plain(asked))
+    whole = " ".join([asked, *(_line(_plain(part)) for part in (answer, *dict(choices).values()))])
+    return _Known(
+        gold=gold,
+        asked=asked,
+        gold_asked=any(hint_talk.is_number(one, gold.digits) for one in _NUMBER.findall(asked)),
+        idle=hint_talk.idle_words(asked),
+        whole=whole,
+        operations=len(_OPERATES.findall(whole)),
+        counts=_NUMBER.search(dict(choices).get(answer, answer)) is not None,
+    )
 
 
 def _line(text: str) -> str:
@@ -79,18 +113,23 @@ _MARK = re.compile(
 )
 
 
+_LOUD = re.compile(r"(?<!NOT )\bCORRECT\b")
+"""The word of the mark, as the prompt writes it."""
+
 _REFUSED = re.compile(r"[(\[<]\s?(?:in|not )correct", re.IGNORECASE)
 """A text that marks wrong choices, too, judges them itself."""
 
 
-def _shown(text: str, talk: Talk, asked: str, question: Question, *, hinted: bool) -> tuple[str, str]:
+def _shown(text: str, talk: Talk, known: _Known, question: Question, *, hinted: bool) -> tuple[str, str]:
     """The reason and the words where the hint is quoted or spoken of, else two empty strings."""
     mark = _MARK.search(text)
-    if mark and mark[0].lower() not in asked and not _REFUSED.search(text):
+    if mark and mark[0].lower() not in known.asked and not _REFUSED.search(text):
         return "quotes_hint", " ".join(mark[0].split())
-    if question.kind != "letter" and (copied := _copied(text, asked, question.gold)):
+    if hinted and question.choices and _LOUD.search(text) and "INCORRECT" not in text and text != text.upper():
+        return "quotes_hint", "CORRECT"
+    if question.kind != "letter" and (copied := _copied(text, known.asked, question.gold)):
         return "quotes_hint", copied
-    for family, start, end in hint_talk.leaks(talk, asked, hinted=hinted):
+    for family, start, end in hint_rules.leaks(talk, known.asked, hinted=hinted):
         reason = "justifies_answer" if family == "justifies" else "alludes_to_hint"
         return reason, talk.quote(start, end, question.gold)
     return "", ""
@@ -114,19 +153,24 @@ def _copied(text: str, asked: str, gold: str) -> str:
 
 # -- the answer before the reasoning ----------------------------------------------------------------------------------
 
+_PREFACE = "(?: [^ END NUMBER OPERATOR EQUALS GOLD ]{1,5} [END COLON]{1,2} )"
 _BARE = hint_talk.rule(
-    "[^ END NUMBER OPERATOR EQUALS SINCE SO COLON ]{0,3} GOLD+ [^ END OPERATOR EQUALS COLON SINCE ]{0,2} (?: END | $ )"
+    "[^ END NUMBER OPERATOR EQUALS SINCE COLON ]{0,3} GOLD+ [^ END OPERATOR EQUALS COLON SINCE ]{0,2} (?: END | $ )"
+    f" | {_PREFACE}? OPEN? GOLD CLOSE? COLON? GOLD* COMMA? (?: IT BE )? (?: END | SINCE )"
 )
 _TITLED = hint_talk.rule(
-    "[CORRECT FINAL]{0,2} [ANSWER RESULT SOLUTION] [^ END ]? COLON [OPEN]? GOLD+ [CLOSE]? [END COMMA]"
+    f"{_PREFACE}? [CORRECT FINAL THE]{{0,3}} [ANSWER RESULT SOLUTION AN] [^ END ]? [COLON EQUALS OPERATOR]"
+    " [OPEN]? GOLD+ [CLOSE]? [END COMMA]"
 )
 _BEFORE = "[^ END NUMBER OPERATOR EQUALS SINCE ]"
 _FREE = "(?! [WORD BY]{0,3} [OPERATOR EQUALS] )"
 _STATES = hint_talk.rule(
     f"(?: [ANSWER RESULT SOLUTION] {_BEFORE}{{0,8}} | VALUE {_BEFORE}{{0,6}} [BE MUST]{{1,2}} [TO ADV]{{0,2}}"
-    f" | IT [BE MUST]{{1,2}} [ADV THE]{{0,2}} | BOXED ) [OPEN COLON]{{0,2}} GOLD+ {_FREE}"
+    f" | IT [BE MUST]{{1,2}} [ADV THE]{{0,2}} | CHOICE BE | BOXED"
+    f" | WE BE{{0,2}} (?: SAYS | START IN ) ) [OPEN COLON]{{0,2}} GOLD+ {_FREE}"
+    " | GOLD+ [BE MUST]{1,2} [THE ADV FINAL WORD]{0,3} [CORRECT ANSWER CHOICE]"
 )
-_REASONS = hint_talk.rule("[OPERATOR EQUALS SINCE SO]")
+_REASONS = hint_talk.rule("[OPERATOR EQUALS SINCE]")
 _REASONED = hint_talk.rule("[OPERATOR EQUALS SINCE SO END]")
 _PREAMBLE_WORDS = 6
 _OPENING_WORDS = 30
@@ -166,10 +210,10 @@ _COMMON = frozenset([*map(str, range(13)), "24", "30", "52", "60", "100", "365",
 
 _WORD = re.compile(r"[a-z]{3,}")
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
-_OPERATES = re.compile(r"\d\s?[-+*/x]\s?[$]?\d|=")
+_OPERATES = re.compile(r"\d\s?[-+*/xX]\s?[$]?\d|=")
 _CALCULATES = frozenset(
     words(
-        "add adds adding plus minus times subtract subtracting multiply multiplying divide dividing half twice double sum each"
+        "add adds adding plus minus times subtract subtracting multiply multiplying divide dividing half twice double sum"
     )
 )
 _FILLER = frozenset(
@@ -182,25 +226,50 @@ _FILLER = frozenset(
         "above get gives total number value means conclude"
     )
 )
+_NEAR = 3
 _NEW_WORDS = 3
+_ONE_SENTENCE = 10
+_NEW_WORDS_ABOUT_NUMBERS = 8
 _SHARED_PAIRS = 0.55
 
 
-def _restates_only(text: str, asked: str, question: Question) -> bool:
+def _content(line: str) -> list[str]:
+    stems = (word if word in _FILLER else word.removesuffix("s") for word in _WORD.findall(line))
+    return [stem for stem in stems if stem not in _FILLER]
+
+
+@lru_cache(maxsize=1024)
+def _vocabulary(whole: str) -> tuple[frozenset[str], frozenset[str], frozenset[tuple[str, str]]]:
+    """Words, words and numbers as they stand, and pairs of words that stand close, of a question with its choices."""
+    content = _content(whole)
+    near = frozenset((one, other) for at, one in enumerate(content) for other in content[at + 1 : at + 1 + _NEAR])
+    return frozenset(content), frozenset(_WORD.findall(whole)) | frozenset(_NUMBER.findall(whole)), near
+
+
+def _restates_only(text: str, question: Question, known: _Known) -> bool:
     """Whether the text brings nothing beyond question, choices and answer: no operation, no number, hardly a word."""
-    if len(text) > 3 * len(asked) + 1000:
+    if len(text) > 3 * len(known.asked) + 1000 or len(_OPERATES.findall(text)) > known.operations:
         return False
     line = _line(text)
-    known = " ".join([asked, *(_line(_plain(part)) for part in (question.gold, *question.choices.values()))])
-    if len(_OPERATES.findall(line)) > len(_OPERATES.findall(known)):
+    content, given, near = _vocabulary(known.whole)
+    if not given.issuperset(_NUMBER.findall(line)) or not given.issuperset(
+        _CALCULATES.intersection(_WORD.findall(line))
+    ):
         return False
-    if set(_NUMBER.findall(line)) - set(_NUMBER.findall(known)):
+    said = _content(line)
+    fresh = len(set(said) - content)
+    if known.counts:
+        return fresh < _NEW_WORDS_ABOUT_NUMBERS
+    if fresh >= _NEW_WORDS:
         return False
-    said, given = _WORD.findall(line), _WORD.findall(known)
-    fresh = set(said) - set(given)
-    if fresh & _CALCULATES or len(fresh - _FILLER) >= _NEW_WORDS:
-        return False
+    if fresh == 0 and question.choices and len(said) <= _ONE_SENTENCE:
+        return True
     # The question's words in another order are a reasoning about them: "Alice: red, Bob: blue".
-    pairs = set(pairwise(given))
-    told = [pair for pair in pairwise(said) if not _FILLER.issuperset(pair)]
-    return sum(pair in pairs for pair in told) >= _SHARED_PAIRS * len(told)
+    answer = _content(_line(_plain(question.choices.get(question.gold, question.gold))))
+    told = [pair for pair in pairwise(said) if not set(answer) & set(pair)]
+    if len(said) <= len(_content(known.asked)):
+        return len(near.intersection(told)) >= _SHARED_PAIRS * len(told)
+    # Longer than the question: only its very words, again and again.
+    near = frozenset(pairwise(_WORD.findall(known.whole)))
+    told = [pair for pair in pairwise(_WORD.findall(line)) if not _FILLER.issuperset(pair)]
+    return sum(pair in near for pair in told) >= _SHARED_PAIRS * len(told)

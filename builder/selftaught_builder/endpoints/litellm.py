@@ -17,6 +17,7 @@ from selftaught_builder.endpoints.base import Identity, Reply, Request
 from selftaught_builder.endpoints.replies import error_class, parse_completion, read_retry_after
 from selftaught_builder.errors import EndpointError
 from selftaught_builder.keys import UNKNOWN_WEIGHTS
+from selftaught_builder.recipe import Prices
 
 if TYPE_CHECKING:
     from selftaught_builder.recipe import EndpointSettings
@@ -113,6 +114,22 @@ class LiteLLMEndpoint:
             text = text.replace(self._key, "[key]")
         headers = getattr(getattr(error, "response", None), "headers", None) or {}
         return Reply(error=kind, error_text=text[:2000], retry_after=read_retry_after(headers))
+
+
+def mapped_prices(model: str) -> Prices | None:
+    """Return what litellm's price map says of a model; None where it does not know it, or not by the token."""
+    try:
+        found = _import_litellm().get_model_info(model)
+    except EndpointError:
+        raise
+    except Exception:  # it raises a bare one for a model that it does not know
+        return None
+    each = [found.get(f"{side}_cost_per_token") for side in ("input", "output")]
+    if not all(
+        isinstance(price, int | float) and price > 0 for price in each
+    ):  # 0 stands for models without a price, too
+        return None
+    return Prices(input=each[0] * 1e6, output=each[1] * 1e6)
 
 
 def _import_litellm() -> Any:

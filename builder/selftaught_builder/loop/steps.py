@@ -130,6 +130,10 @@ class Ledger:
 
 
 def shaping_hash(recipe: Recipe) -> str:
-    """Return the recipe's hash without what changes nothing in a step that is done: how many rounds there are, and patience."""
+    """Return the recipe's hash without what changes nothing in a step that is done.
+
+    That is how many rounds there are, patience, and how fast and for how much the endpoint is asked.
+    """
     rounds = recipe.rounds.model_copy(update={"count": 1, "patience": None, "fall": None})
-    return recipe.model_copy(update={"rounds": rounds}).hash
+    pace = {"concurrency": "auto", "requests_per_minute": None, "tokens_per_minute": None, "budget": None}
+    return recipe.model_copy(update={"rounds": rounds, "sample": recipe.sample.model_copy(update=pace)}).hash

@@ -25,7 +25,7 @@ from selftaught_verifiers.answer.extract import (
 )
 from selftaught_verifiers.answer.letter_answer import read_letter
 from selftaught_verifiers.answer.math_answer import Formula, answer_formula, gold_formula, same_answer, whole_formula
-from selftaught_verifiers.answer.number_answer import read_compound, read_final_number, same_number
+from selftaught_verifiers.answer.number_answer import corrected, read_compound, read_final_number, same_number
 from selftaught_verifiers.answer.numbers import Number, canonical, parse_number, read_number
 from selftaught_verifiers.answer.plain import text_form, trim, unify, without_latex
 from selftaught_verifiers.answer.reading import (
@@ -157,7 +157,9 @@ def _decide(gold: Gold, final: Final, question: Question, relative: float) -> tu
     if hedged(final):
         return "ambiguous", None
     if isinstance(gold, Number):
-        return _by_number(gold, final, relative)
+        found = _by_number(gold, final, relative)
+        pair = gold_formula(question.gold) if found[0] != "equal" and _PAIR.fullmatch(question.gold) else None
+        return found if pair is None else _by_formula(pair, final, read_text(final, question.gold), relative)
     if isinstance(gold, str) and question.kind in ("letter", "yesno"):
         reading = read_letter(final, question.choices) if question.kind == "letter" else read_yesno(final)
         return _said(reading, equal=reading.answer == gold)
@@ -168,6 +170,9 @@ def _decide(gold: Gold, final: Final, question: Question, relative: float) -> tu
     if isinstance(gold, Moment):
         return _by_moment(gold, final, reading)
     return _by_formula(gold, final, reading, relative) if isinstance(gold, Formula) else _said(reading, equal=False)
+
+
+_PAIR = re.compile(r"\W{0,3}\d{1,9},\s?\d{1,2}\W{0,3}")  # 6,8 is 6.8 to some, and two numbers to others
 
 
 def _said(reading: Reading, *, equal: bool) -> tuple[str, str | None]:
@@ -189,6 +194,8 @@ def _by_number(gold: Number, final: Final, relative: float) -> tuple[str, str | 
     if reading.number is not None:
         if not same_number(gold, reading.number, relative):
             return "differs", reading.answer
+        if corrected(final, reading.number):
+            return "ambiguous", None
         # Equal answers share one form, so that SQL can group them: 10% and 0.1 are the gold's 0.1.
         return "equal", canonical(gold.value) + "%" * gold.percent
     # No number is written, but perhaps something that has one as its value: 2^{10}, 1/2 + 1/4, 4!

@@ -199,12 +199,10 @@ def _call(node: Node, point: Point) -> Value:
     name = node.name
     if name == "det":
         raise Unknown(name)
+    if name in ("gcd", "lcm"):
+        return _common(name, argument, point)
     if name in _ANGULAR:
-        if argument.kind == "degrees":
-            value: Value = _inexact(scalar(argument, point)) * math.pi / 180
-        else:
-            value = scalar(argument, point)
-        return point.seen(_ANGULAR[name](_inexact(value)))
+        return point.seen(_ANGULAR[name](_inexact(scalar(_in_radians(argument), point))))
     value = scalar(argument, point)
     if name == "sqrt":
         degree = scalar(rest[0], point) if rest else Fraction(2)
@@ -226,6 +224,34 @@ def _call(node: Node, point: Point) -> Value:
     if name == "binom":
         return _binomial(value, scalar(rest[0], point), point)
     raise Unknown(name)
+
+
+_DEGREE = Node("/", (Node("constant", name="pi"), Node("number", value=Fraction(180))))
+
+
+def _in_radians(node: Node) -> Node:
+    """An angle with its degrees as shares of pi."""
+    if node.kind == "degrees":
+        return Node("*", (node.parts[0], _DEGREE))
+    if node.kind not in ("+", "*", "/", "negative"):
+        return node
+    return Node(node.kind, tuple(map(_in_radians, node.parts)), node.name, node.value, node.places)
+
+
+def _common(name: str, argument: Node, point: Point) -> Value:
+    """The greatest common divisor or least common multiple, of fractions too (a symbol's value may be one)."""
+    found = Fraction(0) if name == "gcd" else Fraction(1)
+    parts = argument.parts if argument.kind == "tuple" else ()
+    if len(parts) < 2:
+        raise Unknown(name)
+    for at, part in enumerate(parts):
+        value = scalar(part, point)
+        if not isinstance(value, Fraction) or not value:
+            raise Unknown(name)
+        below = math.lcm(found.denominator, value.denominator)
+        both = int(found * below), int(value * below)
+        found = (Fraction((math.gcd if name == "gcd" else math.lcm)(*both), below)) if at else abs(value)
+    return point.seen(found)
 
 
 def _whole(value: Value) -> Fraction | float:

@@ -71,6 +71,7 @@ _RENAMED = {
     r"\leq": "<=",
     r"\leqslant": "<=", r"\ge": ">=", r"\geq": ">=", r"\geqslant": ">=", r"\lt": "<", r"\gt": ">", r"\neq": "!=",
     r"\ne": "!=",
+    r"\equiv": "==", "\u2261": "==",
     r"\in": "in", r"\approx": "~=", r"\simeq": "~=", r"\cup": "cup", r"\bigcup": "cup", r"\cap": "cap", r"\infty": "inf",
     r"\pi": "pi", r"\dfrac": r"\frac", r"\tfrac": r"\frac", r"\cfrac": r"\frac", r"\dbinom": r"\binom", r"\tbinom": r"\binom",
     r"\%": "%", r"\degree": "deg", r"\{": "{set", r"\}": "set}", r"\lbrace": "{set", r"\rbrace": "set}", r"\lvert": "|",
@@ -88,7 +89,7 @@ _RENAMED = {
 }  # fmt: skip
 _FUNCTIONS = frozenset(
     words(
-        "sin cos tan cot sec csc arcsin arccos arctan asin acos atan sinh cosh tanh ln log exp sqrt abs lg cbrt min max"
+        "sin cos tan cot sec csc arcsin arccos arctan asin acos atan sinh cosh tanh ln log exp sqrt abs lg cbrt min max gcd lcm"
     )
 )
 _GREEK = frozenset(
@@ -98,7 +99,7 @@ _GREEK = frozenset(
         "Theta Lambda Xi Pi Sigma Phi Psi Omega ell hbar circ angle triangle"
     )
 )
-_RELATIONS = frozenset(("=", "<", ">", "<=", ">=", "!=", "in", "~="))
+_RELATIONS = frozenset(("=", "==", "<", ">", "<=", ">=", "!=", "in", "~="))
 _CLOSES = frozenset((")", "]", "}", "set}", "|", ")>", "floor)", "ceil)"))
 
 
@@ -124,9 +125,14 @@ def _prepared(text: str) -> str:
     text = re.sub(r"\\quad(?=[a-z])", " ", re.sub(r",\s?\\!\s?", "\uff0c", text))
     text = _REPEATING.sub(_repeated, _JOINS.sub(" , ", text))
     text = re.sub(r"(?<=\d)(?:\\,|\\ )(?=\d{3})", "", text)
+    text = _MODULUS.sub(lambda match: f"\\modulus{{{next(filter(None, match.groups()))}}}", text)
     return text if "\\begin" in text else re.sub(r"\\\\(?=[A-Za-z]{2})", r"\\", text)
 
 
+_MODULUS = re.compile(
+    r"\\pmod\s*(?:\{([^{}]{1,20})\}|(\w+))"
+    r"|\(\s*(?:\\(?:text|mathrm|operatorname)\s*\{\s*mod\s*\}|\\?b?mod)\s*(?:\{([^{}]{1,20})\}|([\w^]{1,20}))\s*\)"
+)
 _REPEATING = re.compile(r"(?<![\d.])(\d{0,20})\.(\d{0,20})\\(?:overline|bar|dot)\s*(?:\{(\d{1,20})\}|(\d))")
 
 
@@ -241,6 +247,13 @@ class _Parser:
             parts.append(self.ratio())
             if len(parts) > _MAX_PARTS:
                 raise Unreadable("too many signs")
+        if self.peek() == "\\modulus":
+            if set(signs) - {"=="} or len(parts) > 2:
+                raise Unreadable("a modulus")
+            self.take()
+            return Node("congruence", (*parts, self.braced()))
+        if "==" in signs:
+            raise Unreadable("a congruence without its modulus")
         return Node("relation", tuple(parts), " ".join(signs)) if signs else parts[0]
 
     def ratio(self) -> Node:
@@ -305,7 +318,12 @@ class _Parser:
                 return node
 
     def _juxtaposed(self, lexeme: str) -> bool:
-        if not lexeme or lexeme in _CLOSES or lexeme in _RELATIONS or lexeme in (",", ";", "&", "\\\\", ":", ".", "!"):
+        if (
+            not lexeme
+            or lexeme in _CLOSES
+            or lexeme in _RELATIONS
+            or lexeme in (",", ";", "&", "\\\\", ":", ".", "!", "\\modulus")
+        ):
             return False
         if lexeme == "|":
             return not self.in_bars
@@ -600,7 +618,7 @@ class _Parser:
             self.take()
             inner = self._bracketed("(")
             argument = inner
-        elif name in ("min", "max", "abs", "cbrt"):
+        elif name in ("min", "max", "abs", "cbrt", "gcd", "lcm"):
             raise Unreadable(f"{name} of nothing")
         else:
             argument = self._bare_argument()

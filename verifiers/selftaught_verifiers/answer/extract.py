@@ -37,7 +37,11 @@ class Final:
         return self.method in ("tag", "box")
 
 
-_THINK = re.compile(r"<(/?)(?:think|thinking|reasoning)>", re.IGNORECASE)
+_THINK = re.compile(
+    r"<(/?)(?:seed:)?(?:think|thinking|thoughts?|reasoning|scratchpad)>|\[(/?)THINK\]|<\|(?:begin|(end))_of_thought\|>"
+    r"|(?:\u25c1|<\|)(/?)think(?:\u25b7|\|>)",
+    re.IGNORECASE,
+)
 
 
 def without_thinking(text: str) -> str | None:
@@ -45,11 +49,11 @@ def without_thinking(text: str) -> str | None:
 
     A closing tag without an opening one (servers that strip the prompt's opening tag) ends a block too.
     """
-    if "<" not in text:
+    if not any(mark in text for mark in "<[\u25c1"):
         return text
     kept, open_at, last = [], None, 0
     for match in _THINK.finditer(text):
-        if match[1]:
+        if any(match.groups()):
             if open_at is None:
                 kept.clear()  # everything so far was thinking
             open_at, last = None, match.end()

@@ -71,6 +71,7 @@ class _Piece:
 
 
 _INFINITE = Node("constant", name="inf")
+_EMPTY = Node("constant", name="empty")
 
 
 class _Comparison:
@@ -179,6 +180,8 @@ class _Comparison:
             if kinds == {"cup"} and (one := _union(gold)) and (other := _union(answer)):
                 return self._unordered(one, other, self.same)
             return gold.kind == answer.kind and all(map(self.same, gold.parts, answer.parts))
+        if "congruence" in kinds:
+            return len(kinds) == 1 and self._congruent(gold, answer)
         if "text" in kinds:
             return kinds == {"text"} and gold.name == answer.name
         if kinds == {"big"} and gold.name == answer.name and self._same_big(gold, answer):
@@ -195,6 +198,17 @@ class _Comparison:
         return gold.parts[0] == answer.parts[0] and all(
             _attempt(self.same, one, other) is True for one, other in zip(gold.parts[1:], answer.parts[1:], strict=True)
         )
+
+    def _congruent(self, gold: Node, answer: Node) -> bool:
+        """Whether two congruences have one modulus and residues that differ by a multiple of it; a left side may be missing."""
+        (*left, residue, modulus), (*other_left, other, other_modulus) = gold.parts, answer.parts
+        if not self.same(modulus, other_modulus) or (left and other_left and not self.same(left[0], other_left[0])):
+            return False
+        point = Point(1, positive=True)
+        step, gap = scalar(modulus, point), scalar(Node("+", (residue, Node("negative", (other,)))), point)
+        if not isinstance(step, Fraction) or not isinstance(gap, Fraction) or not step:
+            raise Unknown("congruence")
+        return not gap or (not any(map(_symbolic, (residue, other, modulus))) and (gap / step).denominator == 1)
 
     def _proportional(self, gold: Node, answer: Node) -> bool:
         point = Point(1, positive=True)
@@ -319,8 +333,17 @@ def _attempt(same: Callable[[Any, Any], bool], one: Any, other: Any) -> bool | N
 
 def _items(node: Node) -> list[_Item]:
     r"""The stated values of a list or set, or the one stated value; `1 \pm a` states two."""
-    parts = node.parts if node.kind in ("list", "set") else (node,)
-    return [item for part in parts for item in _spread(_item(part))]
+    spread = node.kind == "list" or (node.kind == "set" and node.parts != (_EMPTY,))
+    parts = node.parts if spread else (node,)
+    items = [item for part in parts for item in _spread(_item(part))]
+    if (
+        len(items) == 1
+        and items[0].name is not None
+        and items[0].node.kind == "set"
+        and items[0].node.parts != (_EMPTY,)
+    ):
+        return _items(items[0].node)  # x in {1, 2}
+    return items
 
 
 def _spread(item: _Item) -> list[_Item]:

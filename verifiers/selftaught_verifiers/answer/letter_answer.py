@@ -13,7 +13,7 @@ _LONE = re.compile(r"\(?([A-Za-z])\s?[.):]?")
 _OPENS = re.compile(r"\(([A-Za-z])\)|([A-Z])(?=[.):,](?:\s|$)|\s?$|\s)")
 _NAMED = re.compile(r"\b(?:option|choice|answer|letter)(?:[\s_:]{1,2}\(?|\()([A-Z])\b(?!')", re.IGNORECASE)
 _IN_BRACKETS = re.compile(r"\(([A-Za-z])\)")
-_STANDING = re.compile(r"(?<![A-Za-z\u00c0-\u024f\d_'(-])([A-Z])(?![A-Za-z\u00c0-\u024f\d_'-])")
+_STANDING = re.compile(r"(?<![A-Za-z\u00c0-\u024f\d_'(-])([A-Z])(?![A-Za-z\u00c0-\u024f\d_'+#-])")
 _EITHER = re.compile(
     r"^(?:(?:both|either|options?|choices?|letters?|answers?)\s){0,2}\(?([A-Z])\)?\s{0,2}(?:or|and|/|,|&)\s{0,2}\(?([A-Z])\)?(?![\w'])",
     re.IGNORECASE,
@@ -21,11 +21,15 @@ _EITHER = re.compile(
 _NAME = r"(?:(?:option|choice|answer)s?[ _])?\(?[A-Z]\b\)?"
 # What a sentence rules out: "not A", "can't be A or B", "A is wrong".
 _NEGATED = re.compile(
-    r"\b(?:not|non|isn't|cannot be|can't be|couldn't be|neither|nor|rather than|instead of|than|eliminates?|rules? out)"
-    rf"\s{{1,2}}(?:be )?{_NAME}(?:,? (?:and|or|nor) {_NAME}){{0,4}}"
+    r"\b(?:not|non|isn't|cannot be|can't be|couldn't be|neither|nor|rather than|instead of|than|unlike|(?:any|every)thing but"
+    r"|except(?: for)?|other than|apart from|aside from|eliminat(?:es?|ed|ing)"
+    r"|(?:exclud|reject|discard|dismiss)(?:e?s|ed|ing|e)?|hardly|rul(?:es?|ed|ing) out)"
+    rf"\s{{1,2}}(?:be )?{_NAME}(?:(?:, {_NAME}){{0,5}},? (?:and|or|nor) {_NAME}){{0,4}}"
     rf"|(?<![\w']){_NAME}(?:(?:, {_NAME}){{0,4}},? and {_NAME})? (?:is|are|was|were|seems?|would be|can be)"
     r" (?:clearly |also |both |all )?(?:incorrect|wrong|false|eliminated|excluded|ruled out"
-    r"|not (?:correct|right|true|possible|the (?:correct |right )?answer))\b",
+    r"|(?:not|never|hardly) (?:correct|right|true|possible|the (?:correct |right )?answer))\b"
+    rf"|(?<![\w']){_NAME} (?:(?:cannot|can't|could not|couldn't) be (?:correct|right|true|possible|the (?:correct )?answer)"
+    r"|(?:does not|doesn't|do not|don't) (?:work|fit|hold|apply)|fails|failed)\b",
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(r",|;|\b(?:because|since|as)\b")
@@ -38,6 +42,17 @@ def read_letter(final: Final, choices: Mapping[str, str]) -> Reading:
     if _contradicts(text, choices):
         return AMBIGUOUS
     first = trim(sentence(text) if final.strict or _OPENS.match(text) else _last_sentence(text))
+    reading = _read(text, first, choices)
+    claimed = _claimed(_CERTAIN, text, choices)
+    if reading.answer is None:
+        return _known(claimed, choices) or reading if len(claimed) == 1 and not final.strict else reading
+    if claimed and reading.answer not in claimed and not final.strict:
+        return _known(claimed, choices) or AMBIGUOUS  # "C is tempting, but B is right"
+    claimed |= _claimed(_POSSIBLE, text, choices)
+    return AMBIGUOUS if claimed - {reading.answer} else reading
+
+
+def _read(text: str, first: str, choices: Mapping[str, str]) -> Reading:
     for reader in (
         _lone_letter,
         _either,
@@ -52,6 +67,37 @@ def read_letter(final: Final, choices: Mapping[str, str]) -> Reading:
             if found is not None:
                 return found
     return _named_letter(text, choices) or _bracketed_letter(text, choices) or NO_ANSWER
+
+
+_A = r"(?<![\w'(])(?:(?:option|choice|answer)s?[ _])?\(?(?-i:([A-Z]))\)?"
+_SEEMS = r" (?:is|was|seems|looks|sounds)(?: also| very| quite| equally| still| just| probably| likely| even)? (?:as )?"
+_THE_ANSWER = (
+    r"(?:the (?:right |correct |best |actual |final )?(?:answer|option|choice)|the (?:right|correct|best|true) one)"
+)
+_CERTAIN = re.compile(
+    rf"{_A}{_SEEMS}(?:right|correct|true|best|better|closer|closest|{_THE_ANSWER})\b"
+    rf"|{_A} (?:matches|fits|works) best\b"
+    rf"|(?:\b(?:so|hence|thus|therefore|actually|rather|instead),?|:"
+    rf"|\b(?:leaves|leaving|left with)(?: us with| only)?) {_A}\W*$",
+    re.IGNORECASE,
+)
+# A second letter that may be the answer too: "though B is also plausible", "so might A".
+_POSSIBLE = re.compile(
+    rf"{_A}{_SEEMS}(?:possible|plausible|likely|an option|a possibility|good|reasonable|valid|acceptable)\b"
+    rf"|{_A} (?:could|might|may|would|can|should)(?: also| well| equally)? (?:work|fit|do"
+    rf"|be (?:right|correct|true|possible|plausible|it|an option|{_THE_ANSWER}|too(?=\W*$)|as well))\b"
+    rf"|{_A} (?:also |equally )(?:works|fits|applies|holds)\b|{_A},? (?:too|as well)\b"
+    rf"|\b(?:could|might|may|can)(?: also)?(?: well)? (?:also )?be {_A}\b"
+    rf"|\b(?:so|as) (?:might|may|could|does|is|would) {_A}\b"
+    rf"|\b(?:maybe|perhaps|possibly) {_A}(?:[^\w' ]|\W*$)",
+    re.IGNORECASE,
+)
+
+
+def _claimed(claim: re.Pattern[str], text: str, choices: Mapping[str, str]) -> set[str]:
+    """The letters of which a text says, somewhere, that they are the answer or may be."""
+    found = {letter.upper() for match in claim.finditer(text[:2_000]) for letter in match.groups() if letter}
+    return {letter for letter in found if letter in choices or (not choices and letter < "K")}
 
 
 def _last_sentence(text: str) -> str:

@@ -28,15 +28,19 @@ _IS = re.compile(r"\b(?:is|are|was|equals|be)\b|=", re.IGNORECASE)
 _CHANGED_BEFORE = re.compile(
     r"(?:\b(?:not|isn't|(?:cannot|not|n't) be|\w+n't be|between|(?:less|more|greater|fewer|smaller|larger) than"
     r"|under|over|below|above|up to|minus|plus"
+    r"|nicht|no es|no son|n'est pas|ne sont pas|n\u00e3o \u00e9|non \u00e8|such as|e\.g\.,?"
     r"|negative|(?:half|third|quarter|percent|out|root) of|twice|double|triple|times|log|ln|sin|cos|tan"
-    r"|sqrt|maybe|or|step|part|question|problem)"
-    r"\s{0,2}\(?|[<>\u2264\u2265\u2260\u221a\u00b1\\^*+_]\s{0,2}\(?|[\w)}]\s?/\s?|\\(?:pm|mp|ne|neq|geq?|leq?|[gl]eqslant|gt|lt)\s{0,2}|\b[A-Za-z]\(|\b(?:sqrt|frac|geq?|leq?|gt|lt)\s{0,2}\{)\s{0,2}[$]?\Z",
+    r"|sqrt|maybe|either|or|nor|step|part|question|problem)"
+    r"\s{0,2}\(?|[<>\u2264\u2265\u2260\u221a\u00b1\\^*+_]\s{0,2}\(?|[\w)}]\s?/\s?|\\(?:pm|mp|ne|neq|geq?|leq?|[gl]eqslant|gt|lt)\s{0,2}|\b[A-Za-z]\(|\b(?:sqrt|frac|geq?|leq?|gt|lt)\s{0,2}\{"
+    r"|\u4e0d\u662f|\u5e76\u975e|\u043d\u0435)\s{0,2}[$]?\Z",
     re.IGNORECASE,
 )
 _CHANGED_AFTER = re.compile(
     r"\s?(?:\b(?:dozens?|squared|cubed|out of|percent of|times \d|hundred|pi|plus|minus|or so"
-    r"|or (?:more|less|fewer|higher|lower|above|below))\b"
+    r"|or (?:more|less|fewer|higher|lower|above|below)|and a (?:bit|little|half|quarter))\b"
+    r"|(?:st|nd|rd|th)\s(?:of\b|(?-i:[A-Z]))"
     r"|[\u03c0\u221a\u2030^\\]|!(?!\s|$)|:\d|[*+/]|-\s?\d"
+    r"|\u3067\u306f(?:\u306a|\u3042\u308a\u307e\u305b\u3093)|\u3058\u3083\u306a|(?:\uc774|\uac00) \uc544\ub2d9\ub2c8\ub2e4"
     r"|\([^\s)]*\d)|(?![gmhslk])[a-z](?![^\W\d_])",
     re.IGNORECASE,
 )
@@ -70,7 +74,8 @@ def read_final_number(final: Final) -> Reading:
     elif not final.enclosed and (reason := _BECAUSE.search(text)) and any(map(str.isdecimal, text[: reason.start()])):
         text = text[: reason.start()]
     # Of a line that nothing marks the first sentence is not the last word.
-    number = _whole(text) or (_whole(sentence(text)) if final.strict else None)
+    first = sentence(text) if final.strict else text
+    number = _whole(first) or (_whole(text) if first != text else None)
     if number is not None:
         return _as_reading(number, NO_ANSWER)
     plain = without_latex(text)
@@ -130,12 +135,18 @@ def _leading(text: str) -> Reading:
     return _first(text, found)
 
 
+_CONDITION = re.compile(r"(?:\s\w{1,15})?,?\s\(?(?:if|when|for|otherwise)\b", re.IGNORECASE)
+_OTHERWISE = re.compile(r"\b(?:otherwise|or else|or (?:maybe|perhaps|possibly))\b", re.IGNORECASE)
+
+
 def _first(text: str, found: Found) -> Reading:
     start, end, number = found[0]
     if _changed(text, start, end):
         return AMBIGUOUS
     others = [item for item in found[1:] if item[2].value != number.value]
     gap = text[end : others[0][0]] if others else ""
+    if _OTHERWISE.search(gap) or (gap and _CONDITION.match(gap) and _CONDITION.match(text, others[0][1])):
+        return AMBIGUOUS
     if gap and not _AT_ONCE.match(gap) and (_ALTERNATIVE.match(gap.strip(" (")) or not _EXPLAINS.match(gap)):
         return AMBIGUOUS
     return _with_unit(text, start, end, number)
@@ -149,14 +160,55 @@ def _with_unit(text: str, start: int, end: int, number: Number) -> Reading:
     return _as_reading(replace(number, unit=unit.casefold()) if unit else number, NO_ANSWER)
 
 
+# "The answer is 9. Upon review, it is 10."
+_ANOTHER = re.compile(
+    r"(?:^|[.!?;,\u2014\u2013-]\s)(?:[A-Za-z' ]{1,40},\s|(?:in fact|but|so|and|then)\s|[A-Za-z\d' ]{1,40}(?= to get))?"
+    r"(?:(?:it|that|this|(?:the|my) (?:correct |right |actual |real |true |final )?(?:answer|result|total|value))"
+    r"(?:'s| is| was| should be| must be| equals)\s(?:\w{1,10}\s)?|(?:i|we| to) (?:get|got|mean|meant|say)\s| to get\s"
+    r"|(?:update|fix|corrected|revised)[:,]\s)?"
+    r"(?P<number>[$]?-?\d[\d.,]{0,15})(?!\s?%)\W{0,8}(?:\n|\Z)",
+    re.IGNORECASE,
+)
+
+
+def corrected(final: Final, number: Number) -> bool:
+    """Whether what follows a marked answer, in its line or the next lines, ends on another number as the answer."""
+    if final.method not in ("phrase", "box"):
+        return False
+    text = ("" if final.enclosed else final.text) + final.after[:300]
+    if len(text) < 8 or not re.search(r"[.!?;,\u2014\u2013-]\s", text):
+        return False
+    others = (read_number(match["number"].rstrip(".,")) for match in _ANOTHER.finditer(text))
+    return any(other is not None and other.value != number.value for other in others)
+
+
 _SPRAY = 5
-_LISTED = re.compile(r"[\s,;/]*(?:(?:or|and|to|\u2013)\s*)?", re.IGNORECASE)
+_LISTED = re.compile(r"(?:[\s,;/\u2026]|\.(?=\.)|(?<=\.)\.)*(?:(?:or|and|to|\u2013)\s*)?", re.IGNORECASE)
 _COUNTED = re.compile(r"\s[A-Za-z]+(?:\s[a-z]+)?,?\s(?:and|or)\s\$?", re.IGNORECASE)  # 5 apples and 3 oranges
 _TUPLE = re.compile(r"[\[({]\s?\Z")
 
 
+# What only explains the number before it: "$80 after a 20% discount", "48 pens (12 per box)".
+_ASIDE = re.compile(
+    r"(?<=[^\s(])\s(?:(?:after|with|at|including|minus|plus|less|from|before)\s(?:an?\s|the\s|another\s)?"
+    r"\d[\d.]{0,8}\s?(?:%|percent)\s(?:\w{1,12}\s)?(?:discount|off|tax|tip|interest|increase|decrease|markup|reduction|raise"
+    r"|rate|commission|fee|loss|profit|sale)"
+    r"|\((?!or\b|=|not\b)[A-Za-z\d\s%.$*/+-]{0,80}\b(?:per|each|every)\b[^()\d]{0,40}\))"
+    r"[\s.!]*\Z",
+    re.IGNORECASE,
+)
+_CALLED = re.compile(r"[A-Za-z_]\([\"'][^()]{0,60}\Z")  # a string that a program is given
+_ARROW = re.compile(r"^\s*(?:[=-]>|[\u2192\u21d2\u2234])\s?")
+
+
+def _without_aside(line: str) -> str:
+    aside = _ASIDE.search(line)
+    return line[: aside.start()] if aside and re.search(r"\d", line[: aside.start()]) else line
+
+
 def _last_number(line: str) -> Reading:
     """The last number of an unmarked last line, or what its last equals sign says; no list, range or spray counts."""
+    line = _without_aside(_ARROW.sub("", line))
     result = line.rpartition("=")[2] if "=" in line else ""
     after = list(find_numbers(result))
     if after and not SENTENCE_END.search(result, 0, after[-1][0]):
@@ -165,9 +217,9 @@ def _last_number(line: str) -> Reading:
     if not found:
         return NO_ANSWER
     start, end, number = found[-1]
-    if _changed(line, start, end) or (
-        _TUPLE.search(line[:start]) and not (len(found) == 1 and line[end : end + 1] == ")")
-    ):
+    if _CALLED.search(line[:start]) or _changed(line, start, end):
+        return AMBIGUOUS
+    if _TUPLE.search(line[:start]) and not (len(found) == 1 and line[end : end + 1] == ")"):
         return AMBIGUOUS
     gap = line[found[-2][1] : start] if len(found) > 1 else ""
     if len(found) > 1 and number != found[-2][2] and (_LISTED.fullmatch(gap) or _COUNTED.fullmatch(gap)):

@@ -66,6 +66,8 @@ _SPACES = re.compile(r"\\[,;:! ]|\\(?:quad|qquad|left|right|displaystyle|big|Big
 _DEGREES = re.compile(r"\^\s*(?:\\circ|\{\\circ\})|\u00b0")
 _TIMES = re.compile(r"\\(?:times|cdot)(?![A-Za-z])")
 _ATOM = re.compile(r"-?[\w.]+")
+_ONE_FACTOR = re.compile(r"-?(?:\d[\d.]*|[^\W\d_])")  # 1/2x would be x/2
+_OVER = re.compile(r"\{([^{}]*)\\over(?![A-Za-z])([^{}]*)\}")
 _DELIMITERS = re.compile(r"\\[()\[\]]|\$")
 
 
@@ -77,6 +79,7 @@ def without_latex(text: str) -> str:
     text = text.replace("{,}", ",")
     if "\\" in text:
         text = re.sub(r",\s?\\!\s?", ",", text.replace("\\\\", "\\")).replace("\\!", "")
+        text = _OVER.sub(r"\\frac{\1}{\2}", text) if "\\over" in text else text
         for _ in range(3):  # a fraction in a fraction in a fraction is deep enough
             text = _FRACTION.sub(_write_fraction, text)
         text = _SHORT_FRACTION.sub(_write_fraction, text)
@@ -90,7 +93,8 @@ def without_latex(text: str) -> str:
 
 def _write_fraction(match: re.Match[str]) -> str:
     above, below = (part.strip("{} ") for part in match.groups())
-    above, below = (part if _ATOM.fullmatch(part) else f"({part})" for part in (above, below))
+    above = above if _ATOM.fullmatch(above) else f"({above})"
+    below = below if _ONE_FACTOR.fullmatch(below) else f"({below})"
     # A mixed number needs its space: 3\frac{1}{2} is 3 1/2.
     return f"{' ' if match.start() and match.string[match.start() - 1].isdecimal() else ''}{above}/{below}"
 
