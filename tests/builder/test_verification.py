@@ -174,6 +174,20 @@ def test_a_query_that_stops_yielding_an_attempt_takes_its_verdict_back(tmp_path:
     assert made.verify().verdicts == 0
 
 
+def test_the_newest_verdict_counts_also_where_it_has_no_score(tmp_path: Path) -> None:
+    graded = (
+        "SELECT id AS attempt, 'pass' AS outcome, CASE WHEN count(*) OVER () = 1 THEN 0.5 END AS score FROM attempts"
+    )
+    made = scripted(tmp_path, ["graded"], verifiers={"graded": {"sql": graded}})
+    first = made.attempt(0, sample_index=0)
+    made.verify()
+    made.attempt(0, sample_index=1)
+    made.verify()
+    shown = made.store.sql("SELECT graded, graded_score FROM attempts_wide WHERE id = ?", [first])
+    assert shown.rows() == [("pass", None)]
+    assert made.verify().verdicts == 0
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

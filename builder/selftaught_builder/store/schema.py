@@ -91,8 +91,8 @@ JOIN questions q ON q.hash = a.question{joins}"""
 # The newest is the one that was added last: a clock may have gone back since.
 _NEWEST = """
 LEFT JOIN (
-    SELECT attempt, arg_max(outcome, rowid) AS outcome, arg_max(score, rowid) AS score,
-           arg_max(answer, rowid) AS answer, arg_max(detail, rowid) AS detail
+    SELECT attempt, arg_max_null(outcome, rowid) AS outcome, arg_max_null(score, rowid) AS score,
+           arg_max_null(answer, rowid) AS answer, arg_max_null(detail, rowid) AS detail
     FROM verdicts WHERE verifier = '{name}' AND version = {version} GROUP BY attempt
 ) v_{name} ON v_{name}.attempt = a.id"""
 

@@ -16,8 +16,8 @@ from selftaught_verifiers.judging import Said
 GONE = "the query no longer yields this attempt"
 
 _NEWEST = """
-SELECT attempt, arg_max(outcome, created_at) AS outcome, arg_max(reason, created_at) AS reason,
-       arg_max(score, created_at) AS score
+SELECT attempt, arg_max_null(outcome, rowid) AS outcome, arg_max_null(reason, rowid) AS reason,
+       arg_max_null(score, rowid) AS score
 FROM verdicts WHERE verifier = ? AND version = ? GROUP BY attempt
 """
 
