@@ -334,3 +334,11 @@ def test_no_text_crashes_the_grammar(text: str) -> None:
         return
     assert same_formula(node, node)
     assert read_formula(text) == node
+
+
+def test_a_value_beyond_floating_point_is_compared_without_a_crash() -> None:
+    for response in (r"\boxed{\binom{2026}{1013}}", r"\boxed{\binom{2026}{1013} < x}"):
+        for gold in ("6.283185307179586", "x > 0.123456789"):
+            verdict = get_verifier("answer")(Question("", gold, "math"), Rationale(response))
+            assert verdict.outcome is not Outcome.PASS
+            assert "crashed" not in verdict.reason

@@ -73,7 +73,7 @@ def close(one: Value, other: Value, scale: float) -> bool:
     """Whether two values are the same: exactly where both are rational, else to eleven digits of `scale` or of themselves."""
     if isinstance(one, Fraction) and isinstance(other, Fraction):
         return one == other
-    one, other = _inexact(one), _inexact(other)
+    one, other = inexact(one), inexact(other)
     size = max(abs(one), abs(other))
     if size < 1e-9:  # so small that only its own digits may decide; a true zero is rounding of the scale
         return abs(one - other) <= _CLOSE * size or size <= 1e-15 * scale
@@ -113,7 +113,8 @@ def scalar(node: Node, point: Point) -> Value:
     return value
 
 
-def _inexact(value: Value) -> complex:
+def inexact(value: Value) -> complex:
+    """Return a number as a complex one; raises TooLarge where floating point has none so large."""
     if not isinstance(value, Fraction):
         return value
     try:
@@ -125,7 +126,7 @@ def _inexact(value: Value) -> complex:
 def _add(one: Value, other: Value, point: Point) -> Value:
     if isinstance(one, Fraction) and isinstance(other, Fraction):
         return point.seen(one + other)
-    one, other = _inexact(one), _inexact(other)
+    one, other = inexact(one), inexact(other)
     point.seen(one)
     point.seen(other)
     return point.seen(one + other)
@@ -134,7 +135,7 @@ def _add(one: Value, other: Value, point: Point) -> Value:
 def _multiply(one: Value, other: Value, point: Point) -> Value:
     if isinstance(one, Fraction) and isinstance(other, Fraction):
         return point.seen(one * other)
-    return point.seen(_inexact(one) * _inexact(other))
+    return point.seen(inexact(one) * inexact(other))
 
 
 def _divide(one: Value, other: Value, point: Point) -> Value:
@@ -142,7 +143,7 @@ def _divide(one: Value, other: Value, point: Point) -> Value:
         raise Undefined
     if isinstance(one, Fraction) and isinstance(other, Fraction):
         return point.seen(one / other)
-    return point.seen(_inexact(one) / _inexact(other))
+    return point.seen(inexact(one) / inexact(other))
 
 
 def _power(base: Value, exponent: Value, point: Point) -> Value:
@@ -167,7 +168,7 @@ def _power(base: Value, exponent: Value, point: Point) -> Value:
         if base < 0 and exponent.denominator % 2:  # the real root, as people mean it
             size = _power(-base, exponent, point)
             return size if exponent.numerator % 2 == 0 else -size
-    base, exponent = _inexact(base), _inexact(exponent)
+    base, exponent = inexact(base), inexact(exponent)
     if not base:
         raise Undefined
     return point.seen(_real(base**exponent, base.imag == 0 and base.real > 0 and exponent.imag == 0))
@@ -202,7 +203,7 @@ def _call(node: Node, point: Point) -> Value:
     if name in ("gcd", "lcm"):
         return _common(name, argument, point)
     if name in _ANGULAR:
-        return point.seen(_ANGULAR[name](_inexact(scalar(_in_radians(argument), point))))
+        return point.seen(_ANGULAR[name](inexact(scalar(_in_radians(argument), point))))
     value = scalar(argument, point)
     if name == "sqrt":
         degree = scalar(rest[0], point) if rest else Fraction(2)
@@ -264,7 +265,7 @@ def _symbolic(node: Node) -> bool:
 
 def _logarithm(name: str, value: Value, rest: list[Node], point: Point) -> Value:
     if name == "exp":
-        return point.seen(cmath.exp(_inexact(value)))
+        return point.seen(cmath.exp(inexact(value)))
     if not value:
         raise Undefined
     if isinstance(value, Fraction) and value > 0:
@@ -408,7 +409,7 @@ def _matrix(node: Node, point: Point) -> Matrix:
 def _raised(node: Node, point: Point) -> Value:
     base, exponent = node.parts
     if base.kind == "symbol" and base.name == "e":
-        return point.seen(cmath.exp(_inexact(scalar(exponent, point))))
+        return point.seen(cmath.exp(inexact(scalar(exponent, point))))
     return _power(scalar(base, point), scalar(exponent, point), point)
 
 

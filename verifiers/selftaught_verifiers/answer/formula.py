@@ -13,7 +13,17 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from selftaught_verifiers.answer.evaluate import Point, TooLarge, Undefined, Unknown, Value, close, evaluate, scalar
+from selftaught_verifiers.answer.evaluate import (
+    Point,
+    TooLarge,
+    Undefined,
+    Unknown,
+    Value,
+    close,
+    evaluate,
+    inexact,
+    scalar,
+)
 from selftaught_verifiers.answer.expression import Node, Unreadable, parse
 
 _POINTS = ((1, True), (2, True), (3, True), (4, False), (5, False), (6, False))
@@ -260,7 +270,7 @@ class _Comparison:
             return False
         if isinstance(gold, Fraction) and isinstance(answer, Fraction):
             return abs(gold - answer) <= self.relative * abs(gold)
-        return abs(complex(gold) - complex(answer)) <= float(self.relative) * abs(complex(gold))
+        return abs(inexact(gold) - inexact(answer)) <= float(self.relative) * abs(inexact(gold))
 
     def _other_reading(self, gold: Node, answer: Node, point: Point) -> bool:
         """10% is 10 as well; a decimal of six places or more may stand for what no decimal writes."""
@@ -270,7 +280,7 @@ class _Comparison:
             places = _places(one)
             if places >= _ENOUGH_PLACES and _places(other) < 0:
                 value, exact = scalar(one, point), scalar(other, point)
-                if abs(complex(value) - complex(exact)) < 10.0**-places:
+                if abs(inexact(value) - inexact(exact)) < 10.0**-places:
                     return True
         return False
 
@@ -305,9 +315,9 @@ class _Comparison:
             ratio = (
                 one / other
                 if isinstance(one, Fraction) and isinstance(other, Fraction)
-                else complex(one) / complex(other)
+                else inexact(one) / inexact(other)
             )
-            if sign in ("<", "<=") and not complex(ratio).real > 0:
+            if sign in ("<", "<=") and not inexact(ratio).real > 0:
                 return False
             if first is not None and not close(first, ratio, 1.0):
                 return False
