@@ -19,10 +19,10 @@ import psutil
 from common import machine, table
 
 from selftaught_builder.keys import attempt_id, attempt_key
+from selftaught_builder.machine import usable_cores
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.store import Store, insert_frame, open_store
 from selftaught_builder.verification import verify
-from selftaught_builder.verification.judges import cores
 
 VERIFIERS = ["answer", "equations", "number_provenance", "hint_leak", "degenerate", "majority", "near_duplicate"]
 K = 8
@@ -131,7 +131,9 @@ def main() -> None:
         ("median", f"{statistics.median(taken):.1f}", f"{verdicts / statistics.median(taken):,.0f}", "", "", "")
     )
     table(
-        f"{given.attempts:,} attempts, {verdicts:,} verdicts by {len(names)} verifiers, {cores()} cores", rows, header
+        f"{given.attempts:,} attempts, {verdicts:,} verdicts by {len(names)} verifiers, {usable_cores()} cores",
+        rows,
+        header,
     )
     print(f"\n{machine()}")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from selftaught_verifiers import Outcome, Question, Rationale, Verdict, get_verifier
+from selftaught_verifiers import Outcome
 from selftaught_verifiers.answer import answer_kind
+from support.answers import each, judge
 
 NUMBERS = {
     "18": (
@@ -713,23 +714,6 @@ FURTHER_LETTERS = {
 }
 
 BANK = {"A": "fountain pen", "B": "inkwell", "C": "pencil case", "D": "printer", "E": "blotter"}
-
-
-def judge(response: str, gold: str, kind: str, choices: dict[str, str] | None = None) -> Verdict:
-    verdict = get_verifier("answer")(Question("?", gold, kind, choices or {}), Rationale(response))
-    assert not verdict.reason.startswith("verifier crashed"), verdict.reason
-    return verdict
-
-
-def each(*tables: dict) -> list:
-    """Every response with its gold answer and whether it is right."""
-    return [
-        pytest.param(gold, response, right, id=f"{gold}-{response[:40]}-{right}")
-        for table in tables
-        for gold, (rights, wrongs) in table.items()
-        for right, responses in ((True, rights), (False, wrongs))
-        for response in responses
-    ]
 
 
 @pytest.mark.parametrize(("gold", "response", "right"), each(NUMBERS, QUANTITIES, WORDS, MOMENTS, FURTHER))

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftaught_verifiers import Outcome, Question, Rationale, Verdict, get_verifier
+from selftaught_verifiers import Outcome, Question, Rationale, get_verifier
 from selftaught_verifiers.answer import algebra, answer_kind
 from selftaught_verifiers.answer.expression import Unreadable, parse
 from selftaught_verifiers.answer.formula import read_formula, same_formula
+from support.answers import each, judge
 
 FORMULAS = {
     "x^2+2x+1": (("(x+1)^2",), ("(x-1)^2",)),
@@ -157,23 +158,6 @@ FORMULAS = {
     r"0.\overline{3}": ((r"\frac13",), (r"0.\overline{4}",)),
     r"0.3\ldots": ((), ("0.3",)),
 }
-
-
-def judge(response: str, gold: str, kind: str, choices: dict[str, str] | None = None) -> Verdict:
-    verdict = get_verifier("answer")(Question("?", gold, kind, choices or {}), Rationale(response))
-    assert not verdict.reason.startswith("verifier crashed"), verdict.reason
-    return verdict
-
-
-def each(*tables: dict) -> list:
-    """Every response with its gold answer and whether it is right."""
-    return [
-        pytest.param(gold, response, right, id=f"{gold}-{response[:40]}-{right}")
-        for table in tables
-        for gold, (rights, wrongs) in table.items()
-        for right, responses in ((True, rights), (False, wrongs))
-        for response in responses
-    ]
 
 
 @pytest.mark.parametrize(("gold", "response", "right"), each(FORMULAS))

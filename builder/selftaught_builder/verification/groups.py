@@ -6,7 +6,7 @@ group that it was made of (`verdicts.seen`, table `verdict_groups`), and one of 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from selftaught_builder.store import Store, insert_frame
 from selftaught_builder.verification.chosen import Chosen
 from selftaught_builder.verification.judges import Note, block_sizes, judges, read_ahead
 from selftaught_builder.verification.rows import question_of
-from selftaught_builder.verification.verdicts import insert_verdicts
+from selftaught_builder.verification.verdicts import Counted, insert_verdicts
 
 BLOCK = 8000
 """Attempts of a block, about."""
@@ -64,13 +64,11 @@ def lacking_groups(store: Store, verifiers: Sequence[Chosen]) -> pl.DataFrame:
     return store.sql(_LACKING, [names, versions, len(verifiers)])
 
 
-def verify_groups(
-    store: Store, verifiers: Sequence[Chosen], advance: Callable[[int], None], note: Note
-) -> list[tuple[str, str, int]]:
-    """Add the missing verdicts, block by block; returns (verifier, outcome, count)."""
+def verify_groups(store: Store, verifiers: Sequence[Chosen], advance: Callable[[int], None], note: Note) -> Counted:
+    """Add the missing verdicts, block by block; returns how many, by verifier and outcome."""
     lacking = lacking_groups(store, verifiers)
     by_name = {one.name: one for one in verifiers}
-    counts: Counter[tuple[str, str]] = Counter()
+    counts = Counted()
     with judges(verifiers, sum(lacking["lacking"]), note) as judge:
         blocks = _blocks(store, lacking, verifiers)
         for block, judged in read_ahead(blocks, lambda block: judge([group.case for group in block])):
@@ -85,7 +83,7 @@ def verify_groups(
                 insert_frame(connection, "verdict_groups", pl.DataFrame(groups))
                 counts += insert_verdicts(connection, said)
             advance(len(said))
-    return [(name, outcome, count) for (name, outcome), count in counts.items()]
+    return counts
 
 
 def _blocks(store: Store, lacking: pl.DataFrame, verifiers: Sequence[Chosen]) -> Iterator[list[Group]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from selftaught_builder.machine import usable_cores
 from selftaught_builder.verification.chosen import Chosen
 from selftaught_verifiers.isolation import Crashed, Failed, TimedOut, Worker, WorkerError
 from selftaught_verifiers.judging import Case, Said, judging, specification, unscorable
@@ -54,7 +54,7 @@ def judges(verifiers: Sequence[Chosen], expected: int, note: Note) -> Iterator[J
     specifications = [
         specification(one.verifier, file=one.file, installed=one.installed) for one in verifiers if one.verifier
     ]
-    count = min(cores(), max(1, expected // _CHUNK))
+    count = min(usable_cores(), max(1, expected // _CHUNK))
     workers = [_worker(specifications) for _ in range(count)]
     free = deque(workers)
     patience = _Patience(note)
@@ -98,11 +98,6 @@ def block_sizes(verifiers: Sequence[Chosen], most: int) -> Iterator[int]:
     while True:
         yield size
         size = min(2 * size, most)
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _worker(specifications: Sequence[object]) -> Worker:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from selftaught_builder.probing.subjects import Subject, subjects
 from selftaught_builder.probing.verifier import Heard, Probe
 from selftaught_builder.store import Store
 from selftaught_builder.verification.chosen import Chosen
-from selftaught_builder.verification.verdicts import insert_verdicts
+from selftaught_builder.verification.verdicts import Counted, insert_verdicts
 from selftaught_verifiers.judging import Said
 
 # Of the tries of a key the success counts, where there is one.
@@ -41,8 +40,8 @@ SELECT attempt, seen FROM verdicts WHERE verifier = ? AND version = ? AND attemp
 """
 
 
-def verify_probed(store: Store, one: Chosen, advance: Callable[[int], None]) -> list[tuple[str, str, int]]:
-    """Add the verdicts on attempts all of whose replies have arrived, or failed; returns (verifier, outcome, count).
+def verify_probed(store: Store, one: Chosen, advance: Callable[[int], None]) -> Counted:
+    """Add the verdicts on attempts all of whose replies have arrived, or failed; returns how many, by verifier and outcome.
 
     Raises:
         RecipeError: a prompt cannot be rendered.
@@ -51,15 +50,15 @@ def verify_probed(store: Store, one: Chosen, advance: Callable[[int], None]) -> 
     assert verifier is not None  # noqa: S101 (its kind is `endpoint`)
     asked = last_asked(store, verifier) if verifier.settings else None
     if verifier.settings and asked is None:
-        return []
-    counts: Counter[tuple[str, str]] = Counter()
+        return Counted()
+    counts = Counted()
     for block in subjects(store, _unsettled(store, one, asked)):
         said = _new_verdicts(store, one, verifier, block, asked)
         if said:
             with store.write() as connection:
                 counts += insert_verdicts(connection, said)
             advance(len(said))
-    return [(name, outcome, count) for (name, outcome), count in counts.items()]
+    return counts
 
 
 def _unsettled(store: Store, one: Chosen, asked: str | None) -> list[str]:

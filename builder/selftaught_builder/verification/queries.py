@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
 from selftaught_builder.errors import InputError, RecipeError
 from selftaught_builder.store import Store
 from selftaught_builder.verification.chosen import Chosen
-from selftaught_builder.verification.verdicts import insert_verdicts
+from selftaught_builder.verification.verdicts import Counted, insert_verdicts
 from selftaught_verifiers import Outcome
 from selftaught_verifiers.judging import Said
 
@@ -22,8 +21,8 @@ FROM verdicts WHERE verifier = ? AND version = ? GROUP BY attempt
 """
 
 
-def verify_query(store: Store, one: Chosen) -> list[tuple[str, str, int]]:
-    """Run the query and store what changed; returns (verifier, outcome, count).
+def verify_query(store: Store, one: Chosen) -> Counted:
+    """Run the query and store what changed; returns how many, by verifier and outcome.
 
     The query sees the whole store, so it is run each time; a verdict that has changed stands beside the old one.
 
@@ -41,13 +40,10 @@ def verify_query(store: Store, one: Chosen) -> list[tuple[str, str, int]]:
         if newest[attempt][1] != GONE:
             verdicts[attempt] = (Outcome.UNSCORABLE.value, GONE, None, None, "{}", 0.0)
     if not verdicts:
-        return []
+        return Counted()
     seen = datetime.now(UTC).isoformat()
     with store.write() as connection:
-        counts: Counter[tuple[str, str]] = insert_verdicts(
-            connection, [(attempt, one, seen, said) for attempt, said in verdicts.items()]
-        )
-    return [(name, outcome, count) for (name, outcome), count in counts.items()]
+        return insert_verdicts(connection, [(attempt, one, seen, said) for attempt, said in verdicts.items()])
 
 
 def _yielded(store: Store, one: Chosen) -> dict[str, tuple[str, str, float | None]]:

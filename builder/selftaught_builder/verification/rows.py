@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ import polars as pl
 from selftaught_builder.store import Store
 from selftaught_builder.verification.chosen import Chosen
 from selftaught_builder.verification.judges import Note, block_sizes, judges, read_ahead
-from selftaught_builder.verification.verdicts import insert_verdicts
+from selftaught_builder.verification.verdicts import Counted, insert_verdicts
 
 BLOCK = 8000
 
@@ -40,13 +39,11 @@ def lacking_rows(store: Store, verifiers: Sequence[Chosen]) -> pl.DataFrame:
     return store.sql(_LACKING, [names, versions, len(verifiers)])
 
 
-def verify_rows(
-    store: Store, verifiers: Sequence[Chosen], advance: Callable[[int], None], note: Note
-) -> list[tuple[str, str, int]]:
-    """Add the missing verdicts, block by block; returns (verifier, outcome, count)."""
+def verify_rows(store: Store, verifiers: Sequence[Chosen], advance: Callable[[int], None], note: Note) -> Counted:
+    """Add the missing verdicts, block by block; returns how many, by verifier and outcome."""
     lacking = lacking_rows(store, verifiers)
     by_name = {one.name: one for one in verifiers}
-    counts: Counter[tuple[str, str]] = Counter()
+    counts = Counted()
     with judges(verifiers, sum(lacking["lacking"]), note) as judge:
         blocks = _blocks(store, lacking, verifiers)
         for block, judged in read_ahead(blocks, lambda block: judge([case for _, case in block])):
@@ -58,7 +55,7 @@ def verify_rows(
             with store.write() as connection:
                 counts += insert_verdicts(connection, said)
             advance(len(said))
-    return [(name, outcome, count) for (name, outcome), count in counts.items()]
+    return counts
 
 
 def _blocks(store: Store, lacking: pl.DataFrame, verifiers: Sequence[Chosen]) -> Iterator[Block]:

@@ -13,6 +13,9 @@ from selftaught_builder.store import insert_frame
 from selftaught_builder.verification.chosen import Chosen
 from selftaught_verifiers.judging import Said
 
+Counted = Counter[tuple[str, str]]
+"""Verdicts by verifier and outcome."""
+
 _SAID = {
     "attempt": pl.String,
     "verifier": pl.String,
@@ -27,9 +30,7 @@ _SAID = {
 }
 
 
-def insert_verdicts(
-    connection: duckdb.DuckDBPyConnection, said: Sequence[tuple[str, Chosen, str, Said]]
-) -> Counter[tuple[str, str]]:
+def insert_verdicts(connection: duckdb.DuckDBPyConnection, said: Sequence[tuple[str, Chosen, str, Said]]) -> Counted:
     """Store verdicts: (attempt, verifier, what it saw, what it said). Returns how many, by verifier and outcome."""
     if not said:
         return Counter()

@@ -15,6 +15,7 @@ from selftaught_builder.verification.judges import Note
 from selftaught_builder.verification.probed import verify_probed
 from selftaught_builder.verification.queries import verify_query
 from selftaught_builder.verification.rows import lacking_rows, verify_rows
+from selftaught_builder.verification.verdicts import Counted
 
 Advance = Callable[[int], None]
 
@@ -48,7 +49,7 @@ def verify(store: Store, recipe: Recipe, advance: Advance | None = None, note: N
     done = Verified({one.name: Counter() for one in chosen})
     for together in _passes(chosen):
         counted = _pass(store, together, advance or _ignored, note or _ignored)
-        for name, outcome, count in counted:
+        for (name, outcome), count in counted.items():
             done.outcomes[name][outcome] += count
     return done
 
@@ -82,7 +83,7 @@ def _ignored(_: object) -> None:
     """Show nothing."""
 
 
-def _pass(store: Store, together: list[Chosen], advance: Advance, note: Note) -> list[tuple[str, str, int]]:
+def _pass(store: Store, together: list[Chosen], advance: Advance, note: Note) -> Counted:
     if together[0].kind == "row":
         return verify_rows(store, together, advance, note)
     if together[0].kind == "group":

@@ -18,6 +18,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from selftaught_builder.machine import usable_cores
+
 POLL_SECONDS = 0.5
 _CACHE_MIB = 256
 
@@ -50,13 +52,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--log", help="append llama.cpp's messages to this file")
     parser.add_argument("--parent", type=int, help="end with this process")
     return parser.parse_args(arguments)
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _redirect_output(log: str | None) -> int:

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import IO
 
 from selftaught_builder.endpoints.local.models import LocalModel, default_slots
-from selftaught_builder.endpoints.local.process import usable_cores
 from selftaught_builder.endpoints.ports import check_port
 from selftaught_builder.errors import EndpointError
 from selftaught_builder.logs import last_lines
+from selftaught_builder.machine import usable_cores
 from selftaught_builder.secrecy import without_keys
 
 _STOP_SECONDS = 5.0
