@@ -15,6 +15,12 @@ from selftaught_builder.store import Store
 MEASURING = ("evaluated", "probed")
 """The fates of attempts that were never meant for a dataset."""
 
+_ENDPOINTS = """
+    SELECT endpoint, count(*) AS attempts, count(*) FILTER (error IS NULL) AS completions,
+        count(*) FILTER (error IS NOT NULL) AS failed, sum(tokens_in)::BIGINT AS tokens_in, sum(tokens_out)::BIGINT AS tokens_out,
+        sum(cost) AS cost, median(latency) FILTER (error IS NULL) AS seconds
+    FROM attempts WHERE run = ? GROUP BY endpoint ORDER BY attempts DESC, endpoint"""
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -96,6 +102,11 @@ def count_accounts(store: Store, room: Room) -> Accounts:
         wasted=by_fate("wasted"),
         wasted_in_all=_sum(of("wasted")),
     )
+
+
+def count_endpoints(store: Store, run: str) -> pl.DataFrame:
+    """Count what a run asked of each endpoint: a row each, with the attempts, what came of them, and the seconds of the median one."""
+    return store.sql(_ENDPOINTS, [run])
 
 
 def _sum(attempts: pl.DataFrame) -> Figures:

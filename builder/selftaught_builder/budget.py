@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from selftaught_builder.endpoints.base import Reply
-from selftaught_builder.endpoints.prices import known_prices
+from selftaught_builder.endpoints.prices import dearest, known_prices
 from selftaught_builder.errors import BudgetStop, InputError
 from selftaught_builder.recipe import Budget as Limits
 from selftaught_builder.recipe import EndpointSettings, Prices
@@ -22,6 +22,7 @@ from selftaught_builder.store import Store
 
 REFUSALS = ("bad_request", "auth", "rate_limit", "server", "certificate", "redirect")
 """Errors of tries that cost nothing: no completion was made. Of the others nobody knows."""
+FREE = Prices(input=0, output=0)
 _WORDS = {"usd": "${:,.4f}", "tokens": "{:,.0f} tokens", "attempts": "{:,.0f} attempts", "seconds": "{:,.0f} seconds"}
 
 # What a try has cost; where that is unknown, what it may have cost at most.
@@ -122,6 +123,7 @@ class Hold:
 
     question: str
     most: Amount
+    prices: Prices
 
 
 class Budget:
@@ -129,12 +131,10 @@ class Budget:
 
     Args:
         limits: the recipe's.
-        prices: what the endpoint charges; needed where dollars are limited.
         round_number: the round at work.
     """
 
-    def __init__(self, limits: Limits, prices: Prices | None, round_number: int) -> None:
-        self._prices = prices or Prices(input=0, output=0)
+    def __init__(self, limits: Limits, round_number: int) -> None:
         place, of_round, of_question = "sample.budget", limits.per_round, limits.per_question
         self._run = Account(_set(limits, "seconds"), "the run", place)
         self._round = Account(_set(of_round, "seconds"), f"round {round_number}", f"{place}.per_round")
@@ -154,7 +154,8 @@ class Budget:
             run: the run.
             round_number: the round at work.
             limits: the recipe's.
-            settings: the endpoint that is asked. At its prices tries count whose cost is not known.
+            settings: the endpoint that is asked. Tries whose cost is not known count at its prices, or at those of its
+                dearest replica.
 
         Raises:
             InputError: dollars are limited, and nobody knows what the endpoint charges.
@@ -162,7 +163,7 @@ class Budget:
         if limits is None:
             return None
         prices = check_prices(limits, settings)
-        budget = cls(limits, prices, round_number)
+        budget = cls(limits, round_number)
         at = {"run": run, "input": prices.input if prices else 0, "output": prices.output if prices else 0}
         with store.read() as connection:
             for question, number, tries, tokens, usd in connection.execute(_SPENT, at).fetchall():
@@ -175,13 +176,16 @@ class Budget:
                     account.seconds = connection.execute(_SECONDS, within).fetchall()[0][0]
         return budget
 
-    async def hold(self, question: str, tokens_in: Callable[[], int], tokens_out: int) -> Hold | None:
+    async def hold(
+        self, question: str, tokens_in: Callable[[], int], tokens_out: int, prices: Prices | None
+    ) -> Hold | None:
         """Wait until there is room for a request, and hold what it may cost at most.
 
         Args:
             question: the question's hash.
             tokens_in: says the most that its prompt may have, as far as is known by then.
             tokens_out: the most that its completion may have.
+            prices: what it is charged at; needed where dollars are limited.
 
         Returns:
             What is held; None where the question has spent its own budget, or nothing is to be sent any more.
@@ -189,8 +193,9 @@ class Budget:
         Raises:
             BudgetStop: the run's or the round's budget leaves no room for it, whatever the requests in flight cost.
         """
+        prices = prices or FREE
         while not self._closed:
-            most = self._amount(tokens_in(), tokens_out)
+            most = _amount(prices, tokens_in(), tokens_out)
             self._count_time()
             for account in (self._run, self._round):
                 if name := account.short(most):
@@ -202,7 +207,7 @@ class Budget:
                 for account in accounts:
                     account.hold(most)
                 self._in_flight += 1
-                return Hold(question, most)
+                return Hold(question, most, prices)
             self._changed.clear()
             await self._changed.wait()
         return None
@@ -211,7 +216,7 @@ class Budget:
         """Count what a request has cost instead of what it held; nothing where it was dropped, since no row will say so."""
         self._count_time()
         self._in_flight -= 1
-        cost = Amount() if reply is None else self._cost(hold.most, reply)
+        cost = Amount() if reply is None else _cost(hold, reply)
         for account in self._accounts(hold.question):
             account.settle(hold.most, cost)
         self._changed.set()
@@ -231,17 +236,6 @@ class Budget:
             self._questions[question] = Account(self._each, "a question", "sample.budget.per_question")
         return self._questions[question]
 
-    def _amount(self, tokens_in: int, tokens_out: int) -> Amount:
-        usd = (tokens_in * self._prices.input + tokens_out * self._prices.output) / 1e6
-        return Amount(usd, tokens_in + tokens_out, 1)
-
-    def _cost(self, most: Amount, reply: Reply) -> Amount:
-        if reply.tokens_in is None or reply.tokens_out is None:
-            known = Amount(attempts=1) if reply.error in REFUSALS else most
-        else:
-            known = self._amount(reply.tokens_in, reply.tokens_out)
-        return known if reply.cost is None else Amount(reply.cost, known.tokens, 1)
-
     def _count_time(self) -> None:
         """Count the time since the last look where a request was under way."""
         now = time.monotonic()
@@ -252,11 +246,16 @@ class Budget:
 
 
 def check_prices(limits: Limits | None, settings: EndpointSettings) -> Prices | None:
-    """Return an endpoint's prices, None where they are unknown and not needed.
+    """Return the prices of an endpoint, of several the dearest; None where they are unknown and not needed.
 
     Raises:
         InputError: dollars are limited, and nobody knows what the endpoint charges.
     """
+    return dearest([prices_of(limits, door) for door in settings.doors])
+
+
+def prices_of(limits: Limits | None, settings: EndpointSettings) -> Prices | None:
+    """Return what one endpoint charges, without its replicas. Returns and raises as `check_prices` does."""
     parts = (limits, limits.per_round, limits.per_question) if limits else ()
     if not any(part is not None and part.usd is not None for part in parts):
         return settings.prices
@@ -269,6 +268,19 @@ def check_prices(limits: Limits | None, settings: EndpointSettings) -> Prices | 
             "or limit tokens.",
         )
     return prices
+
+
+def _amount(prices: Prices, tokens_in: int, tokens_out: int) -> Amount:
+    usd = (tokens_in * prices.input + tokens_out * prices.output) / 1e6
+    return Amount(usd, tokens_in + tokens_out, 1)
+
+
+def _cost(hold: Hold, reply: Reply) -> Amount:
+    if reply.tokens_in is None or reply.tokens_out is None:
+        known = Amount(attempts=1) if reply.error in REFUSALS else hold.most
+    else:
+        known = _amount(hold.prices, reply.tokens_in, reply.tokens_out)
+    return known if reply.cost is None else Amount(reply.cost, known.tokens, 1)
 
 
 def _set(limits: object, *further: str) -> dict[str, float]:

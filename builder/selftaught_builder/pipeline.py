@@ -10,19 +10,19 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from selftaught_builder.budget import Budget, check_prices
-from selftaught_builder.concurrency import throttle_of
-from selftaught_builder.endpoints import Endpoint, Identity, Reply, open_endpoint
-from selftaught_builder.endpoints.probe import probe
+from selftaught_builder.concurrency import Dispatch, Lane
+from selftaught_builder.endpoints import Identity, Opened, Reply, open_pool
 from selftaught_builder.export.version import Version, export_version
 from selftaught_builder.keys import weights_identity
+from selftaught_builder.lanes import Terms, reach
 from selftaught_builder.plans import Asking, Known, Plan, failed_questions, parameters_of
 from selftaught_builder.policy import check_policy, policy_of
 from selftaught_builder.probing.subjects import check_predicate
-from selftaught_builder.provenance import known_honours, record_questions, record_round, require_run
+from selftaught_builder.provenance import record_questions, record_round, require_run
 from selftaught_builder.room import Room
 from selftaught_builder.sampler import Context, Sampler, Tally, Task, stored_form
 from selftaught_builder.scope import OfRounds, Scope
@@ -74,12 +74,12 @@ class Turn:
     Attributes:
         number: the round, counted from 1; 0 evaluates the base model.
         since: the first round whose attempts may be drawn on; None draws on the whole pool.
-        client: makes a client of the endpoint that answers; where None the recipe's own is opened and closed by each stage.
+        client: opens the pool that answers; where None the recipe's own is started and stopped by each stage.
     """
 
     number: int = 1
     since: int | None = None
-    client: Callable[[], Endpoint] | None = None
+    client: Callable[[], AbstractAsyncContextManager[Opened]] | None = None
 
     def scope(self, room: Room) -> Scope:
         """Return the attempts that this round may draw on."""
@@ -92,9 +92,9 @@ class Turn:
         kept = policy_of(recipe, versions_of(recipe))
         return Scope(room.run, OfRounds(self.since, self.number, asked, prompts, kept))
 
-    def open(self, room: Room) -> AbstractAsyncContextManager[Endpoint]:
-        """Return the endpoint that answers in this round, to be entered."""
-        return self.client() if self.client else open_endpoint(room.recipe.endpoint, room.folder)
+    def open(self, room: Room) -> AbstractAsyncContextManager[Opened]:
+        """Return the pool that answers in this round, to be entered."""
+        return self.client() if self.client else open_pool(room.recipe.endpoint, room.folder)
 
 
 @dataclass(frozen=True)
@@ -228,29 +228,39 @@ async def _ask_endpoint(
     todo: Sequence[tuple[Part, list[Asking]]],
     watcher: Watcher,
     turn: Turn,
-    answering: AbstractAsyncContextManager[Endpoint],
+    answering: AbstractAsyncContextManager[Opened],
 ) -> Asked:
     recipe, settings = room.recipe, room.recipe.endpoint
+    limits = recipe.sample.budget
+    terms = Terms(settings, recipe.sample.concurrency, recipe.sample, limits, probed=True)
     done = Asked(Tally(), 0, 0)
-    async with answering as endpoint:
-        identity = await _identify(endpoint, store)
+    async with answering as opened:
+        lanes = await reach(opened, store, terms, watcher.note)
+        identity = lanes[0].identity
         if identity.weights == "unknown":
             watcher.note(f"weights of {identity.model}: unknown; run `{room.run}` and the round stand in for them")
         if any(part.kind != "evaluated" for part, _ in todo):
-            record_round(store, room.run, turn.number, recipe, identity)
-        wanted, limits = recipe.sample.concurrency, recipe.sample.budget
-        throttle = throttle_of(endpoint, settings, wanted, limits=recipe.sample, note=watcher.note)
+            record_round(store, room.run, turn.number, recipe, [lane.identity for lane in lanes])
+        dispatch = Dispatch(lanes)
         budget = Budget.of(store, room.run, turn.number, limits, settings)
         for part, askings in todo:
             weights = weights_identity(identity.weights, run=room.run, round_number=turn.number, model=identity.model)
             known = Known.of(store, part.kind)
             plan = Plan(part.kind, askings, part.k, room.prompter, dict(part.parameters), weights, known)
-            context = Context(room.run, turn.number, identity, plan.parameters, settings.retries)
-            sampler = Sampler(store, endpoint, context, throttle, watcher.replied, done.tally, budget)
+            context = Context(room.run, turn.number, plan.parameters, settings.retries)
+            sampler = Sampler(store, dispatch, context, watcher.replied, done.tally, budget, watcher.note)
             done = await work_through(plan, part.title or part.kind, sampler, watcher, done)
             if done.interrupted:
                 break
+        note_lanes(lanes, watcher)
     return done
+
+
+def note_lanes(lanes: Sequence[Lane], watcher: Watcher) -> None:
+    """Say who of several answered what."""
+    if len(lanes) > 1:
+        counts = (f"{lane.identity.endpoint}: {lane.completions} of {lane.asked}" for lane in lanes)
+        watcher.note(f"completions by endpoint: {'; '.join(counts)}")
 
 
 class Planned(Protocol):
@@ -282,15 +292,8 @@ async def work_through(plan: Planned, title: str, sampler: Sampler, watcher: Wat
         done.reused + plan.size - lacking,
         sampler.interrupted,
         done.seconds + time.monotonic() - started,
-        sampler.context.identity,
+        sampler.dispatch.lanes[0].identity,
     )
-
-
-async def _identify(endpoint: Endpoint, store: Store) -> Identity:
-    """Say who answers, with what a probe found: this one's, or an earlier round's of the same endpoint."""
-    identity = await endpoint.identify()
-    honours = known_honours(store, identity)
-    return replace(identity, honours=await probe(endpoint) if honours is None else honours)
 
 
 @contextmanager

@@ -125,21 +125,26 @@ def known_honours(store: Store, identity: Identity) -> dict[str, bool | None] | 
     return json.loads(row[0]) if row else None
 
 
-def record_round(store: Store, run: str, round_number: int, recipe: Recipe, identity: Identity) -> None:
-    """Store under which recipe, endpoint and weights a round works; of several, the last to begin are the round's."""
+def record_round(store: Store, run: str, round_number: int, recipe: Recipe, who: Sequence[Identity]) -> None:
+    """Store under which recipe, endpoints and weights a round works; of several weights, the last to begin are the round's."""
+    text = json.dumps(recipe.model_dump(mode="json"), sort_keys=True)
+    rows = [
+        [
+            run,
+            round_number,
+            recipe.hash,
+            text,
+            identity.endpoint,
+            identity.model,
+            identity.weights,
+            json.dumps(dict(identity.honours)),
+            code_revision(),
+        ]
+        for identity in who
+    ]
     with store.write() as connection:
-        connection.execute(
+        connection.executemany(
             "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, now()) "
             "ON CONFLICT DO UPDATE SET started_at = excluded.started_at",
-            [
-                run,
-                round_number,
-                recipe.hash,
-                json.dumps(recipe.model_dump(mode="json"), sort_keys=True),
-                identity.endpoint,
-                identity.model,
-                identity.weights,
-                json.dumps(dict(identity.honours)),
-                code_revision(),
-            ],
+            rows,
         )

@@ -1,7 +1,7 @@
-"""Sampling: put prompts to an endpoint, and journal every reply the moment it arrives.
+"""Sampling: put prompts to whoever serves the model, and journal every reply the moment it arrives.
 
 Workers pull tasks out of one lazy plan, so no more than the most requests at once are ever in memory, and a slow store or
-endpoint holds the plan back by itself. Before each try a worker waits for leave of the throttle, and for room in the budget.
+endpoint holds the plan back by itself. Before each try a worker waits for leave to send it, and for room in the budget.
 A thread commits the journal to the tables about once a second; the requests never wait for it.
 """
 
@@ -20,8 +20,8 @@ from typing import Any
 import orjson
 
 from selftaught_builder.budget import Budget, Hold
-from selftaught_builder.concurrency import Throttle
-from selftaught_builder.endpoints.base import ERRORS, Endpoint, Identity, Reply, Request
+from selftaught_builder.concurrency import Dispatch, Lane
+from selftaught_builder.endpoints.base import ERRORS, Reply, Request
 from selftaught_builder.errors import BudgetStop, SelftaughtError, StoreBusyError
 from selftaught_builder.keys import attempt_id, seed_of
 from selftaught_builder.prompts import Prompt
@@ -41,6 +41,8 @@ GONE_AFTER = 20
 # Questions refused as if the key were wrong, one after another, before it counts as wrong: some gateways answer 403 to a
 # prompt that they do not like.
 REFUSED_AFTER = 3
+# Errors that say nothing of the request: another endpoint may answer it.
+OF_THE_ENDPOINT = frozenset({"auth", "certificate", "redirect"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,6 @@ class Context:
 
     run: str
     round_number: int
-    identity: Identity
     parameters: Mapping[str, Any]
     retries: int
 
@@ -102,32 +103,30 @@ class Sampler:
 
     Args:
         store: where attempts go; the caller holds its writer lock.
-        endpoint: entered already.
+        dispatch: says when a request may be sent, and where to.
         context: what the attempts have in common.
-        throttle: says when a request may be sent; a number is so many at once.
         listener: called with each task and its last reply.
         tally: counts to go on with; fresh ones where None.
         budget: what may be spent; None is no limit.
+        note: told of an endpoint that is not asked any more.
     """
 
     def __init__(
         self,
         store: Store,
-        endpoint: Endpoint,
+        dispatch: Dispatch,
         context: Context,
-        throttle: Throttle | int,
         listener: Listener | None = None,
         tally: Tally | None = None,
         budget: Budget | None = None,
+        note: Callable[[str], None] | None = None,
     ) -> None:
-        self.store, self.endpoint, self.context = store, endpoint, context
-        self.throttle = Throttle(throttle) if isinstance(throttle, int) else throttle
-        self.listener, self.tally, self.budget = listener, tally or Tally(), budget
+        self.store, self.dispatch, self.context = store, dispatch, context
+        self.listener, self.tally, self.budget, self.note = listener, tally or Tally(), budget, note
         self.interrupted = False
         self._stopping = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
         self._failed_in_a_row: set[str] = set()
-        self._refused_in_a_row: set[str] = set()
         self._failure: SelftaughtError | None = None
         self._parameters = stored_form(context.parameters)
         self._journalled_prompts: set[str] = set()
@@ -144,18 +143,18 @@ class Sampler:
             worker.cancel()
 
     async def run(self, plan: Iterable[Task]) -> Tally:
-        """Get every task of the plan that the endpoint gives.
+        """Get every task of the plan that the endpoints give.
 
         Raises:
             BudgetStop: a budget leaves no room for the next request.
-            SelftaughtError: the endpoint is gone, or the journal cannot be written; everything so far is kept.
+            SelftaughtError: nobody answers any more, or the journal cannot be written; everything so far is kept.
         """
         tasks = iter(plan)
         committer = _Committer(self.store)
         committer.start()
         try:
             async with asyncio.TaskGroup() as group:
-                self._workers = [group.create_task(self._work(tasks)) for _ in range(self.throttle.most)]
+                self._workers = [group.create_task(self._work(tasks)) for _ in range(self.dispatch.most)]
         except* SelftaughtError as errors:
             self._failure = self._failure or _first(errors)
         finally:
@@ -171,7 +170,7 @@ class Sampler:
             reply = await self._attempt(task)
             if reply is None:
                 continue
-            self._notice_gone_endpoint(task, reply)
+            self._notice_failures(task, reply)
             if self.listener:
                 self.listener(task, reply)
 
@@ -181,58 +180,68 @@ class Sampler:
         Returns the last reply, None where nothing was sent.
         """
         request = Request(task.prompt.messages, task.prompt.style, self.context.parameters, seed_of(task.key))
-        reply: Reply | None = None
+        last: tuple[Lane, Reply] | None = None
         for number in range(1, self.context.retries + 2):
-            answer = await self._try(task, request, number)
-            if answer is None:
-                self.tally.withheld += reply is None and not self._stopping.is_set()
+            tried = await self._try(task, request, number, last)
+            if tried is None:
+                self.tally.withheld += last is None and not self._stopping.is_set()
                 await asyncio.sleep(0)  # a plan may hold many of these in a row
                 break
-            reply = answer
-            if reply.error is None or not ERRORS[reply.error] or number > self.context.retries:
+            lane, reply = last = tried
+            if reply.error is None or number > self.context.retries:
                 break
             wait = _wait(number, reply.retry_after)
             if reply.retry_after is not None:
-                self.throttle.hold_back(min(wait, reply.retry_after))  # what a server asks for is meant for all
+                self.dispatch.hold_back(lane, min(wait, reply.retry_after))  # what a server asks for is meant for all
+            refused = reply.error in OF_THE_ENDPOINT
+            elsewhere = self.dispatch.another_answers(lane, refused=refused)
+            if not (ERRORS[reply.error] or (refused and elsewhere)):
+                break
+            if elsewhere:  # that one is not to wait for what befell another; but nobody is to be hammered
+                wait = 0.0 if number == 1 else _wait(number, None)
             if await self._stopped_within(wait):
                 break
-        return reply
+        return last[1] if last else None
 
-    async def _try(self, task: Task, request: Request, number: int) -> Reply | None:
-        """Send a request when it may be sent, and journal what comes of it; None where it may not any more."""
-        tokens_in = self._sizes.of(task.prompt) if self.throttle.counts_tokens else 0
-        ticket = await self.throttle.admit(tokens_in + self._most_generated)
+    async def _try(
+        self, task: Task, request: Request, number: int, last: tuple[Lane, Reply] | None
+    ) -> tuple[Lane, Reply] | None:
+        """Send a request when and where it may be sent, and journal what comes of it; None where it may not any more."""
+        tokens_in = self._sizes.of(task.prompt) if self.dispatch.counts_tokens else 0
+        avoid, refused = (last[0], last[1].error in OF_THE_ENDPOINT) if last else (None, False)
+        ticket = await self.dispatch.admit(tokens_in + self._most_generated, avoid, refused=refused)
         if ticket is None:
             return None
-        reply: Reply | None = None
+        lane, reply = ticket.lane, None
         try:
-            hold = await self._hold(task)
+            hold = await self._hold(task, lane)
             if hold is None and self.budget:
                 return None
             self._journal_prompt(task.prompt)
             self.tally.in_flight += 1
             try:
-                reply = await self.endpoint.complete(request)
+                reply = await lane.endpoint.complete(request)
                 self._sizes.learn(task.prompt, reply.tokens_in)
             finally:
                 self.tally.in_flight -= 1
                 if self.budget and hold:
                     self.budget.settle(hold, reply)
-            self.store.journal.append(self._record(task, reply, task.tries + number))
+            self.store.journal.append(self._record(task, lane, reply, task.tries + number))
         finally:
-            self.throttle.returned(ticket, reply)
+            self.dispatch.returned(ticket, reply)
         self._count(reply, number)
-        if self.throttle.dead:
-            self._give_up(self._gone(reply))
-        return reply
+        self._notice_refusals(task, lane, reply)
+        if self.dispatch.dead:
+            self._give_up(self._gone(lane, reply))
+        return lane, reply
 
-    async def _hold(self, task: Task) -> Hold | None:
+    async def _hold(self, task: Task, lane: Lane) -> Hold | None:
         """Find room in the budget; None where there is no budget, or no room in it."""
         if self.budget is None:
             return None
         try:
             size = partial(self._sizes.of, task.prompt)
-            return await self.budget.hold(task.question.hash, size, self._most_generated)
+            return await self.budget.hold(task.question.hash, size, self._most_generated, lane.prices)
         except BudgetStop as stop:
             self._give_up(stop)
             return None
@@ -245,7 +254,7 @@ class Sampler:
 
     def _stop(self) -> None:
         self._stopping.set()
-        self.throttle.close()
+        self.dispatch.close()
         if self.budget:
             self.budget.close()
 
@@ -260,7 +269,7 @@ class Sampler:
         """Prompts are stored once per hash; the samples of one question follow each other, so the last few suffice."""
         if prompt.hash in self._journalled_prompts:
             return
-        if len(self._journalled_prompts) > 4 * self.throttle.most:
+        if len(self._journalled_prompts) > 4 * self.dispatch.most:
             self._journalled_prompts.clear()
         self._journalled_prompts.add(prompt.hash)
         messages = orjson.dumps(prompt.messages).decode()
@@ -268,8 +277,9 @@ class Sampler:
             {"table": "prompts", "hash": prompt.hash, "style": prompt.style, "messages": messages}
         )
 
-    def _record(self, task: Task, reply: Reply, number: int) -> dict[str, Any]:
-        identity = self.context.identity
+    def _record(self, task: Task, lane: Lane, reply: Reply, number: int) -> dict[str, Any]:
+        identity = lane.identity
+        named = {"asked_as": lane.asked_as} if lane.asked_as else {}
         return {
             "table": "attempts",
             "id": attempt_id(task.key, number),
@@ -300,7 +310,7 @@ class Sampler:
             "latency": reply.latency,
             "error": reply.error,
             "error_text": reply.error_text,
-            "provider": orjson.dumps(reply.provider).decode(),
+            "provider": orjson.dumps({**reply.provider, **named}).decode(),
             "created_at": datetime.now(UTC).isoformat(),
         }
 
@@ -315,21 +325,30 @@ class Sampler:
         if reply.cost is not None:
             tally.cost = (tally.cost or 0.0) + reply.cost
 
-    def _notice_gone_endpoint(self, task: Task, reply: Reply) -> None:
+    def _notice_refusals(self, task: Task, lane: Lane, reply: Reply) -> None:
+        """An endpoint that refuses the key is not asked any more."""
+        lane.count(task.question.hash, reply)
+        if len(lane.refused) < REFUSED_AFTER or lane.retired:
+            return
+        self.dispatch.retire(lane)
+        if not self.dispatch.dead and self.note:
+            self.note(f"{lane.identity.endpoint} refuses the key or its account; going on without it")
+
+    def _notice_failures(self, task: Task, reply: Reply) -> None:
+        """Where nothing succeeds any more the endpoint is as good as gone."""
         if reply.error is None:
             self._failed_in_a_row.clear()
-            self._refused_in_a_row.clear()
             return
         self.tally.failed += 1
         self._failed_in_a_row.add(task.key if ERRORS[reply.error] else task.question.hash)
-        if reply.error == "auth":
-            self._refused_in_a_row.add(task.question.hash)
-        if len(self._refused_in_a_row) >= REFUSED_AFTER or len(self._failed_in_a_row) >= GONE_AFTER:
-            self._give_up(self._gone(reply))
+        if len(self._failed_in_a_row) >= GONE_AFTER:
+            self._give_up(self._gone(self.dispatch.lanes[0], reply))
 
-    def _gone(self, reply: Reply) -> SelftaughtError:
+    def _gone(self, lane: Lane, reply: Reply) -> SelftaughtError:
+        others = len(self.dispatch.lanes) - 1
+        place = lane.identity.endpoint + (f" and its {others} replicas" if others > 1 else " and its replica" * others)
         return SelftaughtError(
-            f"{self.context.identity.endpoint}: the endpoint gives no completions any more ({reply.error}): "
+            f"{place}: the endpoint gives no completions any more ({reply.error}): "
             f"{(reply.error_text or '')[:300]}\n"
             "  Everything that arrived is kept. Mend the endpoint, then run the same command again."
         )

@@ -15,6 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from selftaught_builder.concurrency import Dispatch, Gate, Lane
 from selftaught_builder.endpoints import Identity
 from selftaught_builder.keys import attempt_key
 from selftaught_builder.prompts import Prompt
@@ -63,7 +64,8 @@ def new_store(folder: Path) -> Store:
 def sampler(store: Store, endpoint: object, concurrency: int) -> Sampler:
     """Return the product's sampler over an entered endpoint."""
     identity = Identity("bench", "stand-in", "bench")
-    return Sampler(store, endpoint, Context("bench", 1, identity, PARAMETERS, 0), concurrency)
+    dispatch = Dispatch([Lane(endpoint, identity, Gate(concurrency))])
+    return Sampler(store, dispatch, Context("bench", 1, PARAMETERS, 0))
 
 
 @contextmanager

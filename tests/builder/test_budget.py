@@ -251,14 +251,15 @@ def test_no_order_of_replies_overruns_any_budget(
     limits = Limits(tokens=tokens, usd=tokens / 2, per_question={"tokens": each}, per_round={"attempts": 40})
 
     async def work() -> tuple[Budget, int]:
-        budget, dice = Budget(limits, Prices(input=1e6, output=1e6), 1), random.Random(seed)
+        prices = Prices(input=1e6, output=1e6)
+        budget, dice = Budget(limits, 1), random.Random(seed)
         under_way: list[tuple[Hold, int, bool]] = []
         todo, sent = iter(asked), 0
 
         async def worker() -> None:
             nonlocal sent
             for question, most, share, said in todo:
-                hold = await budget.hold(str(question), lambda most=most: most // 2, most - most // 2)
+                hold = await budget.hold(str(question), lambda most=most: most // 2, most - most // 2, prices)
                 if hold is not None:
                     sent += 1
                     under_way.append((hold, int(share * most), said))

@@ -15,14 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selftaught_builder import pipeline
-from selftaught_builder.concurrency import Throttle, throttle_of
+from selftaught_builder.concurrency import Dispatch, Gate, Lane
 from selftaught_builder.concurrency.breaker import BREAK_AFTER, LONGEST_PAUSE, Breaker
 from selftaught_builder.concurrency.climb import START, Climb
+from selftaught_builder.concurrency.gate import CAP, limits_of
 from selftaught_builder.concurrency.pace import Pace
-from selftaught_builder.concurrency.throttle import CAP
-from selftaught_builder.endpoints import Reply
+from selftaught_builder.endpoints import Identity, Reply
 from selftaught_builder.errors import SelftaughtError
-from selftaught_builder.recipe import EndpointSettings, Sample
 from selftaught_builder.room import open_room
 from support import servers
 from support.rooms import attempts, start_cli, write_room
@@ -125,9 +124,14 @@ def test_the_breaker_opens_pauses_longer_each_time_and_closes_at_an_answer() -> 
     assert breaker.dead
 
 
-async def admitted(throttle: Throttle, count: int) -> list[asyncio.Task]:
+def queue_before(gate: Gate) -> Dispatch:
+    """A queue before one endpoint, which is never asked."""
+    return Dispatch([Lane(None, Identity("here", "stand-in", "unknown"), gate)])  # ty: ignore[invalid-argument-type]
+
+
+async def admitted(queue: Dispatch, count: int) -> list[asyncio.Task]:
     """Ask for leave so many times; return the tasks, of which those that got it are done."""
-    asking = [asyncio.create_task(throttle.admit()) for _ in range(count)]
+    asking = [asyncio.create_task(queue.admit()) for _ in range(count)]
     await asyncio.sleep(0)
     return asking
 
@@ -144,60 +148,60 @@ def looped(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
 
 @looped
 async def test_requests_go_in_their_order_and_no_more_at_once_than_the_limit() -> None:
-    throttle = Throttle(2)
-    asking = await admitted(throttle, 5)
+    queue = queue_before(gate := Gate(2))
+    asking = await admitted(queue, 5)
     assert [one.done() for one in asking] == [True, True, False, False, False]
-    throttle.returned(asking[1].result(), FINE)
+    queue.returned(asking[1].result(), FINE)
     await asyncio.sleep(0)
     assert [one.done() for one in asking] == [True, True, True, False, False]
     asking[3].cancel()
-    throttle.returned(asking[0].result(), None)
+    queue.returned(asking[0].result(), None)
     await asyncio.sleep(0)
     assert asking[4].done()
-    assert throttle.in_flight == 2
+    assert gate.in_flight == 2
 
 
 @looped
 async def test_what_a_server_asks_for_holds_for_the_whole_endpoint() -> None:
-    throttle = Throttle(4)
-    throttle.hold_back(0.05)
-    asking = await admitted(throttle, 3)
+    queue = queue_before(Gate(4))
+    queue.hold_back(queue.lanes[0], 0.05)
+    asking = await admitted(queue, 3)
     assert not any(one.done() for one in asking)
-    assert [ticket.number for ticket in await asyncio.gather(*asking)] == [1, 2, 3]
+    assert [ticket.sent.number for ticket in await asyncio.gather(*asking)] == [1, 2, 3]
 
 
 @looped
-async def test_a_closed_throttle_gives_no_leave() -> None:
-    throttle = Throttle(1, requests_per_minute=1)
-    asking = await admitted(throttle, 3)
-    throttle.close()
+async def test_a_closed_queue_gives_no_leave() -> None:
+    queue = queue_before(Gate(1, requests_per_minute=1))
+    asking = await admitted(queue, 3)
+    queue.close()
     assert [await one is None for one in asking] == [False, True, True]
-    assert await throttle.admit() is None
+    assert await queue.admit() is None
 
 
 @looped
 async def test_the_minutes_requests_are_kept_and_those_not_sent_do_not_count() -> None:
-    throttle = Throttle(8, requests_per_minute=1)
-    first, second = await admitted(throttle, 2)
+    queue = queue_before(Gate(8, requests_per_minute=1))
+    first, second = await admitted(queue, 2)
     assert (first.done(), second.done()) == (True, False)
-    throttle.returned(first.result(), None)
+    queue.returned(first.result(), None)
     assert await second
 
 
 @looped
 async def test_a_dead_endpoint_is_tried_with_one_request() -> None:
     told: list[str] = []
-    throttle = Throttle(BREAK_AFTER, note=told.append)
-    asking = await admitted(throttle, BREAK_AFTER)
+    queue = queue_before(gate := Gate(BREAK_AFTER, note=told.append))
+    asking = await admitted(queue, BREAK_AFTER)
     for one in asking:
-        throttle.returned(one.result(), BROKEN)
-    asking += await admitted(throttle, 3)
+        queue.returned(one.result(), BROKEN)
+    asking += await admitted(queue, 3)
     assert not any(one.done() for one in asking[BREAK_AFTER:])
-    throttle._quiet_until = 0.0  # the pause is over
-    throttle._grant()
+    gate._quiet_until = 0.0  # the pause is over
+    queue._grant()
     await asyncio.sleep(0)
     assert [one.done() for one in asking[BREAK_AFTER:]] == [True, False, False]
-    throttle.returned(asking[BREAK_AFTER].result(), FULL)  # that is an answer
+    queue.returned(asking[BREAK_AFTER].result(), FULL)  # that is an answer
     await asyncio.sleep(0)
     assert all(one.done() for one in asking)
     assert len(told) == 2
@@ -205,18 +209,11 @@ async def test_a_dead_endpoint_is_tried_with_one_request() -> None:
     assert "again" in told[1]
 
 
-@looped
-async def test_a_server_of_ours_keeps_its_slots_and_a_number_is_a_number() -> None:
-    class Slots:
-        slots = 8
-
-    def throttle(kind: str, wanted: Any) -> Throttle:
-        settings = EndpointSettings(kind=kind, external={"start": ["true"]}, base_url="http://127.0.0.1:1/v1")
-        return throttle_of(Slots(), settings, wanted, limits=Sample())  # ty: ignore[invalid-argument-type]
-
-    assert [(one.limit, one.most) for one in (throttle("local", "auto"), throttle("openai", 5))] == [(8, 8), (5, 5)]
-    for kind in ("openai", "litellm", "sglang", "external"):
-        assert (throttle(kind, "auto").limit, throttle(kind, "auto").most) == (START, 8 * CAP)
+def test_a_server_of_ours_keeps_its_slots_and_a_number_is_a_number() -> None:
+    assert limits_of(8, "auto", adapts=False) == (8, None)
+    assert limits_of(8, 5, adapts=True) == limits_of(8, 5, adapts=False) == (5, None)
+    assert limits_of(8, "auto", adapts=True) == (START, 8 * CAP)
+    assert limits_of(1, "auto", adapts=True) == (CAP, CAP)
 
 
 @pytest.mark.parametrize("most", [6, 40])

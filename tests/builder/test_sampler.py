@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from selftaught_builder import pipeline
-from selftaught_builder.concurrency import Throttle
+from selftaught_builder.concurrency import Gate
 from selftaught_builder.endpoints import Reply
 from selftaught_builder.pipeline import Silent
 from selftaught_builder.plans import Plan
@@ -28,7 +28,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         return False
 
     monkeypatch.setattr(Sampler, "_stopped_within", at_once)
-    monkeypatch.setattr(Throttle, "hold_back", lambda self, seconds: None)
+    monkeypatch.setattr(Gate, "hold_back", lambda self, seconds, now: None)
     return asked
 
 

@@ -24,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selftaught_builder import pipeline
-from selftaught_builder.endpoints import Identity, Request, Serving, open_endpoint, serve
+from selftaught_builder.endpoints import Identity, Request, Serving, open_pool, serve
 from selftaught_builder.endpoints.checkpoint import find_wanted
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.endpoints.ports import check_port, free_port
@@ -295,9 +295,10 @@ def test_some_arguments_are_not_for_a_recipe(name: str) -> None:
         sglang_settings(args={name: "x"})
 
 
-def test_open_endpoint_serves_for_one_stage(room: Path) -> None:
+def test_an_open_pool_serves_for_one_stage(room: Path) -> None:
     async def stage() -> tuple[str, int]:
-        async with open_endpoint(sglang_settings(), room) as endpoint:
+        async with open_pool(sglang_settings(), room) as opened:
+            (endpoint,) = (member.endpoint for member in opened.members)
             reply = await endpoint.complete(ASKED)
             return reply.completion, seen(endpoint._client.base_url.removesuffix("/v1"))["pid"]
 
@@ -310,7 +311,7 @@ def test_a_stage_broken_off_while_the_model_loads_leaves_no_server(room: Path, m
     monkeypatch.setenv("STAND_IN", "late")
 
     async def stage() -> None:
-        async with open_endpoint(sglang_settings(), room):
+        async with open_pool(sglang_settings(), room):
             raise AssertionError("it never gets healthy")
 
     with pytest.raises(TimeoutError):

@@ -107,7 +107,7 @@ def evaluate(
 
     from selftaught_builder.cli.display import Display, show_json
     from selftaught_builder.cli.report_display import show_table
-    from selftaught_builder.endpoints.serving import serve
+    from selftaught_builder.endpoints import Pool
     from selftaught_builder.errors import InputError
     from selftaught_builder.evaluation.asking import evaluate as ask_held_out
     from selftaught_builder.names import file_name
@@ -121,9 +121,9 @@ def evaluate(
     if not (opened.divided.validate or opened.divided.evaluate):
         mend = "Say `validate: {share: 0.1}`, or `evaluate: {split: test}`; a small source needs a greater share."
         raise InputError("no question is held out", place="questions", mend=mend)
-    with serve(opened.recipe.endpoint, opened.folder) as serving:
-        serving.load(Path(model).resolve() if model and Path(model).exists() else model)
-        asked, found = ask_held_out(opened, Display(), Turn(0, client=serving.client))
+    with Pool(opened.recipe.endpoint, opened.folder) as pool:
+        pool.load(Path(model).resolve() if model and Path(model).exists() else model)
+        asked, found = ask_held_out(opened, Display(), Turn(0, client=pool.open))
     stop_if_interrupted(asked, opened)
     if json:
         show_json([asdict(one) for one in found])

@@ -112,9 +112,9 @@ def status(
     """
     from dataclasses import asdict
 
-    from selftaught_builder.accounts import count_accounts
+    from selftaught_builder.accounts import count_accounts, count_endpoints
     from selftaught_builder.cli.display import console, show_funnel, show_json
-    from selftaught_builder.cli.status_display import show_accounts, show_spending, show_versions
+    from selftaught_builder.cli.status_display import show_accounts, show_endpoints, show_spending, show_versions
     from selftaught_builder.funnel import count_funnel
     from selftaught_builder.provenance import require_run
     from selftaught_builder.room import open_room
@@ -133,10 +133,10 @@ def status(
         "WHERE recipe_name = ? ORDER BY number",
         [opened.recipe.name],
     )
-    accounts = count_accounts(kept, opened)
+    accounts, endpoints = count_accounts(kept, opened), count_endpoints(kept, opened.run).to_dicts()
     if json:
         counts = {**asdict(funnel), "beyond_limit": funnel.not_asked}
-        data = {"funnel": counts, "spending": spending.to_dicts(), "accounts": asdict(accounts)}
+        data = {"funnel": counts, "spending": spending.to_dicts(), "accounts": asdict(accounts), "endpoints": endpoints}
         show_json({**data, "versions": versions.to_dicts()})
         return
     show_funnel(funnel)
@@ -145,6 +145,9 @@ def status(
     if spending.height:
         console.print()
         show_spending(spending.to_dicts())
+    if len(endpoints) > 1:
+        console.print()
+        show_endpoints(endpoints)
     if versions.height:
         console.print()
         show_versions(versions.to_dicts())

@@ -13,6 +13,7 @@ from selftaught_builder.cli.display import console, plain
 from selftaught_builder.fates import FATES
 
 _NAMED = ("/* ", " */ ")
+_PLACE = 30
 _MEASURING = {"evaluated": "evaluations", "probed": "questions of verifiers"}
 
 
@@ -47,6 +48,16 @@ def show_spending(rows: Sequence[Mapping[str, Any]]) -> None:
                 seconds = _short(round(row["request_seconds"] or 0))
                 table.add_row(str(row["round"]), row["kind"], *counts, *tokens, _money(row["cost"]), seconds)
         console.print(table)
+
+
+def show_endpoints(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print what was asked of each endpoint, and how long half of its completions took at most."""
+    table = _table("endpoint", "asked", "came", "failed", "in", "out", "money", "median s", left=("endpoint",))
+    for row in rows:
+        counts = [_short(row[name]) for name in ("attempts", "completions", "failed", "tokens_in", "tokens_out")]
+        seconds = "" if row["seconds"] is None else f"{row['seconds']:.2f}"
+        table.add_row(plain(row["endpoint"], limit=_PLACE), *counts, _money(row["cost"]), seconds)
+    console.print(table)
 
 
 def show_versions(rows: Sequence[Mapping[str, Any]]) -> None:

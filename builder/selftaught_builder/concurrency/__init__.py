@@ -1,5 +1,6 @@
-"""How fast an endpoint is asked: how many requests at once, how many a minute, and not at all while it is dead."""
+"""How fast endpoints are asked: how many requests at once, how many a minute, which of several, and none while one is dead."""
 
-from selftaught_builder.concurrency.throttle import Throttle, throttle_of
+from selftaught_builder.concurrency.dispatch import Dispatch, Lane, Ticket
+from selftaught_builder.concurrency.gate import Gate
 
-__all__ = ["Throttle", "throttle_of"]
+__all__ = ["Dispatch", "Gate", "Lane", "Ticket"]

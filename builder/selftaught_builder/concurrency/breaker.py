@@ -1,17 +1,19 @@
 """A circuit breaker (Nygard, Release It!, 2007): an endpoint that nothing comes back from is left alone for a while.
 
-Several transport failures in a row open it. Then nothing is sent but one request after each pause, and the pauses double. The
+Several failures in a row open it. Then nothing is sent but one request after each pause, and the pauses double. The
 first answer of whatever kind closes it again.
 """
 
 from __future__ import annotations
 
 BREAK_AFTER = 8
-"""Transport failures in a row, with no answer between, that open it."""
+"""Failures in a row, with no answer between, that open it."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds."""
 TRANSPORT = frozenset({"connection", "timeout"})
 """Errors that are no answer."""
+AILMENTS = TRANSPORT | {"server", "malformed", "auth", "certificate", "redirect"}
+"""Errors that are no answer to be had from this endpoint, where another may give one."""
 
 
 class Breaker:
@@ -33,12 +35,12 @@ class Breaker:
 
     def answered(self) -> bool:
         """Take note of an answer; return whether that closed the breaker."""
-        closed, self.open = self.open, False
+        closed, self.open, self.dead = self.open, False, False
         self._failures = self._pauses = 0
         return closed
 
     def failed(self, *, probe: bool) -> float | None:
-        """Take note of a transport failure; return the seconds to pause, None where there is no reason to.
+        """Take note of a failure; return the seconds to pause, None where there is no reason to.
 
         Args:
             probe: whether it befell the one request that was let through.

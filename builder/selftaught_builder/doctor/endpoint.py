@@ -33,30 +33,35 @@ _MENDS = {
 
 
 def examine_endpoint(room: Room) -> list[Finding]:
-    """Ask the room's endpoint for a few tokens."""
+    """Ask the room's endpoint and each of its replicas for a few tokens."""
+    return [finding for door in room.recipe.endpoint.doors for finding in _examine(door, room)]
+
+
+def _examine(settings: EndpointSettings, room: Room) -> list[Finding]:
     findings: list[Finding] = []
     with (
         noting(PART, findings),
         tempfile.TemporaryDirectory(prefix="selftaught-") as scratch,
-        _reached(room, Path(scratch), findings) as (endpoint, url),
+        _reached(settings, room.folder, Path(scratch), findings) as (endpoint, url),
     ):
         if endpoint:
             findings += asyncio.run(_asked(endpoint, room))
         if url:
-            findings += _context(room, url)
+            findings += _context(settings, room, url)
     return findings
 
 
 @contextmanager
-def _reached(room: Room, scratch: Path, findings: list[Finding]) -> Iterator[tuple[Endpoint | None, str]]:
+def _reached(
+    settings: EndpointSettings, folder: Path, scratch: Path, findings: list[Finding]
+) -> Iterator[tuple[Endpoint | None, str]]:
     """Yield the endpoint, None where nothing is to be asked now, and its base URL where it has one."""
-    settings = room.recipe.endpoint
     if settings.kind == "local":
-        with _local(settings, room.folder, scratch, findings) as reached:
+        with _local(settings, folder, scratch, findings) as reached:
             yield reached
         return
     if settings.kind == "sglang" and settings.base_url is None:
-        findings.append(_sglang(settings, room.folder))
+        findings.append(_sglang(settings, folder))
         yield None, ""
         return
     from selftaught_builder.endpoints.serving import Standing
@@ -154,11 +159,10 @@ def _honoured(found: Mapping[str, bool | None], who: Identity) -> Finding:
     return Finding(PART, "ok", text)
 
 
-def _context(room: Room, url: str) -> list[Finding]:
+def _context(settings: EndpointSettings, room: Room, url: str) -> list[Finding]:
     """Compare the context length that the server tells, if it does, with what the recipe asks for."""
     from selftaught_builder.endpoints.control import Control
 
-    settings = room.recipe.endpoint
     control = Control(settings, url)
     length = context_length(control.models(), settings.model)
     if length is None and control.on_this_machine:

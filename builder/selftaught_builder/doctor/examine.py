@@ -93,4 +93,4 @@ def _extras(recipe: Recipe | None) -> set[str]:
     if recipe is None:
         return set()
     gym = {"gym"} if (recipe.questions.source or "").startswith("gym://") else set()
-    return gym | ({recipe.endpoint.kind} & {"local", "litellm"})
+    return gym | ({door.kind for door in recipe.endpoint.doors} & {"local", "litellm"})

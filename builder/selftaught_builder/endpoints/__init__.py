@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from selftaught_builder.endpoints.base import ERRORS, Endpoint, Identity, Reply, Request
-from selftaught_builder.endpoints.serving import Serving, open_endpoint, serve
+from selftaught_builder.endpoints.pool import Opened, Pool, open_pool
+from selftaught_builder.endpoints.serving import Serving, serve
 
-__all__ = ["ERRORS", "Endpoint", "Identity", "Reply", "Request", "Serving", "open_endpoint", "serve"]
+__all__ = [
+    "ERRORS",
+    "Endpoint",
+    "Identity",
+    "Opened",
+    "Pool",
+    "Reply",
+    "Request",
+    "Serving",
+    "open_pool",
+    "serve",
+]

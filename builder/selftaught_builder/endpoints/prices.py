@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from selftaught_builder.recipe import EndpointSettings, Prices
 
 
@@ -16,3 +18,11 @@ def known_prices(settings: EndpointSettings) -> Prices | None:
     from selftaught_builder.endpoints.litellm import mapped_prices
 
     return mapped_prices(settings.model)
+
+
+def dearest(prices: Sequence[Prices | None]) -> Prices | None:
+    """Return the most that any of several endpoints charges; None where one of them is unknown."""
+    known = [each for each in prices if each]
+    if len(known) < len(prices):
+        return None
+    return Prices(input=max(each.input for each in known), output=max(each.output for each in known))

@@ -6,10 +6,9 @@ A server outlives the stages of a run, each of which has an event loop of its ow
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -119,10 +118,10 @@ class Standing(Timed):
 
 
 def serve(settings: EndpointSettings, room: Path) -> Serving:
-    """Return the serving that a recipe names; nothing is started yet.
+    """Return the serving of one endpoint; nothing is started yet.
 
     Args:
-        settings: the recipe's `endpoint` section.
+        settings: the recipe's `endpoint` section; its replicas have servings of their own (`pool.Pool`).
         room: the recipe's folder; relative paths start there, and logs are kept in its `.selftaught/`.
     """
     match settings.kind:
@@ -139,16 +138,3 @@ def serve(settings: EndpointSettings, room: Path) -> Serving:
 
             return ExternalServing(settings, room)
     return Standing(settings)
-
-
-@asynccontextmanager
-async def open_endpoint(settings: EndpointSettings, room: Path) -> AsyncIterator[Endpoint]:
-    """Serve the recipe's own model for as long as the context is open, and yield an endpoint of it.
-
-    Raises:
-        EndpointError: it cannot be served.
-    """
-    with serve(settings, room) as serving:
-        await asyncio.to_thread(serving.load)
-        async with serving.client() as endpoint:
-            yield endpoint

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from selftaught_builder.endpoints.prices import dearest
 from selftaught_builder.loop.loop import Loop
 from selftaught_builder.loop.steps import Step
 from selftaught_builder.plans import evaluation_tokens
@@ -87,6 +88,6 @@ def _asking(
     mean = means.get(kind) or means.get("sampled") or {}
     each_in, each_out = mean.get("tokens_in"), mean.get("tokens_out") or max_tokens
     tokens_in = None if each_in is None else round(requests * each_in)
-    tokens_out, prices = round(requests * each_out), loop.room.recipe.endpoint.prices
+    tokens_out, prices = round(requests * each_out), dearest([door.prices for door in loop.room.recipe.endpoint.doors])
     cost = (tokens_in * prices.input + tokens_out * prices.output) / 1e6 if prices and tokens_in is not None else None
     return Foreseen(str(step), requests, tokens_in, tokens_out, cost)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from selftaught_builder import pipeline
-from selftaught_builder.endpoints import Endpoint
-from selftaught_builder.endpoints.serving import Serving, serve
+from selftaught_builder.endpoints import Opened, Pool
 from selftaught_builder.errors import InputError, SelftaughtError
 from selftaught_builder.evaluation.asking import conditions, evaluate
 from selftaught_builder.evaluation.summary import Evaluation, best, recorded
@@ -81,7 +80,7 @@ class Loop:
         self.room, self.watcher = room, watcher or pipeline.Silent()
         self.rounds = rounds or room.recipe.rounds.count
         self.steps = steps_of(room.recipe, self.rounds)
-        self.serving: Serving = serve(room.recipe.endpoint, room.folder)
+        self.serving = Pool(room.recipe.endpoint, room.folder)
         pipeline.check(room)
         check_training(room)
 
@@ -274,12 +273,12 @@ class Loop:
         since = 1 if settings.rounds.data == "accumulate" else number
         return Turn(number, since, self._client(self._model(number - 1 if model is None else model)))
 
-    def _client(self, model: Path | None) -> Callable[[], Endpoint]:
-        """Make clients of a served model; it is served once somebody asks for one."""
+    def _client(self, model: Path | None) -> Callable[[], AbstractAsyncContextManager[Opened]]:
+        """Open the pool that serves a model; it is served once somebody asks for it."""
 
-        def client() -> Endpoint:
+        def client() -> AbstractAsyncContextManager[Opened]:
             self.serving.load(model)
-            return self.serving.client()
+            return self.serving.open()
 
         return client
 

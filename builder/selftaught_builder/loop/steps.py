@@ -132,8 +132,14 @@ class Ledger:
 def shaping_hash(recipe: Recipe) -> str:
     """Return the recipe's hash without what changes nothing in a step that is done.
 
-    That is how many rounds there are, patience, and how fast and for how much the endpoint is asked.
+    That is how many rounds there are, patience, how fast and for how much the endpoint is asked, and at which of the places
+    that serve it.
     """
     rounds = recipe.rounds.model_copy(update={"count": 1, "patience": None, "fall": None})
     pace = {"concurrency": "auto", "requests_per_minute": None, "tokens_per_minute": None, "budget": None}
-    return recipe.model_copy(update={"rounds": rounds, "sample": recipe.sample.model_copy(update=pace)}).hash
+    parts = {
+        "rounds": rounds,
+        "sample": recipe.sample.model_copy(update=pace),
+        "endpoint": recipe.endpoint.model_copy(update={"replicas": [], "share": None}),
+    }
+    return recipe.model_copy(update=parts).hash

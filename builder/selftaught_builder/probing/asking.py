@@ -8,15 +8,16 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 from selftaught_builder.budget import Budget, check_prices
-from selftaught_builder.concurrency import throttle_of
-from selftaught_builder.endpoints import Endpoint, open_endpoint
-from selftaught_builder.pipeline import Asked, Silent, Turn, Watcher, work_through
+from selftaught_builder.concurrency import Dispatch
+from selftaught_builder.endpoints import Opened, open_pool
+from selftaught_builder.lanes import Terms, reach
+from selftaught_builder.pipeline import Asked, Silent, Turn, Watcher, note_lanes, work_through
 from selftaught_builder.plans import Known
 from selftaught_builder.probing.asked import last_asked, record_asked
 from selftaught_builder.probing.plan import ProbePlan, WhomOf
 from selftaught_builder.probing.subjects import Subject, targets
 from selftaught_builder.probing.verifier import author_identity, judge_identity
-from selftaught_builder.provenance import known_honours, require_run
+from selftaught_builder.provenance import require_run
 from selftaught_builder.room import Room
 from selftaught_builder.sampler import Context, Sampler, Tally
 from selftaught_builder.store import Store
@@ -64,7 +65,7 @@ def _ask(room: Room, store: Store, watcher: Watcher, turn: Turn) -> Asked:
         settings = plans[0].verifier.settings
         check_prices(room.recipe.sample.budget, settings or room.recipe.endpoint)
         # Before there is an event loop: a server's start can then be interrupted.
-        answering = open_endpoint(settings, room.folder) if settings else turn.open(room)
+        answering = open_pool(settings, room.folder) if settings else turn.open(room)
         done = asyncio.run(_ask_endpoint(room, plans, watcher, turn, answering, done))
         if done.interrupted:
             break
@@ -89,28 +90,30 @@ async def _ask_endpoint(
     plans: Sequence[ProbePlan],
     watcher: Watcher,
     turn: Turn,
-    answering: AbstractAsyncContextManager[Endpoint],
+    answering: AbstractAsyncContextManager[Opened],
     done: Asked,
 ) -> Asked:
-    async with answering as endpoint:
-        identity = await endpoint.identify()
-        identity = replace(identity, honours=known_honours(plans[0].store, identity) or {})
+    sample, of_plans = room.recipe.sample, plans[0].verifier
+    own, store = of_plans.settings, plans[0].store
+    settings = own or room.recipe.endpoint
+    wanted = of_plans.options.concurrency if own else sample.concurrency
+    terms = Terms(settings, wanted, None if own else sample, sample.budget)
+    async with answering as opened:
+        lanes = await reach(opened, store, terms, watcher.note)
+        dispatch, identity = Dispatch(lanes), lanes[0].identity
         here = author_identity(identity, room.run, turn.number)
         for plan in plans:
-            verifier, own = plan.verifier, plan.verifier.settings
-            record_asked(plan.store, verifier, identity)
+            verifier = plan.verifier
+            record_asked(store, verifier, identity)
             plan = replace(plan, whom=_always(judge_identity(identity)) if own else _only(here))
             _note_out_of_reach(plan, watcher)
-            settings = own or room.recipe.endpoint
-            sample = room.recipe.sample
-            wanted = verifier.options.concurrency if own else sample.concurrency
-            throttle = throttle_of(endpoint, settings, wanted, limits=None if own else sample, note=watcher.note)
-            budget = Budget.of(plan.store, room.run, turn.number, sample.budget, settings)
-            context = Context(room.run, turn.number, identity, verifier.parameters, settings.retries)
-            sampler = Sampler(plan.store, endpoint, context, throttle, watcher.replied, done.tally, budget)
+            budget = Budget.of(store, room.run, turn.number, sample.budget, settings)
+            context = Context(room.run, turn.number, verifier.parameters, settings.retries)
+            sampler = Sampler(store, dispatch, context, watcher.replied, done.tally, budget, watcher.note)
             done = await work_through(plan, verifier.name, sampler, watcher, done)
             if done.interrupted:
                 break
+        note_lanes(lanes, watcher)
     return done
 
 

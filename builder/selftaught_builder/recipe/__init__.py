@@ -4,7 +4,7 @@ A recipe lives in a room, `datasets/<name>/recipe.yaml`. Unknown keys are refuse
 visible with `selftaught recipe show`; `selftaught recipe schema` prints the JSON Schema for editors.
 """
 
-from selftaught_builder.recipe.endpoint import EndpointSettings, ExternalSettings, Prices, SGLangSettings
+from selftaught_builder.recipe.endpoint import EndpointSettings, ExternalSettings, Prices, Replica, SGLangSettings
 from selftaught_builder.recipe.load import find_recipe, load_recipe, read_yaml
 from selftaught_builder.recipe.questions import EvaluateSet, Prompt, Questions, ValidateSet
 from selftaught_builder.recipe.recipe import Recipe
@@ -26,6 +26,7 @@ __all__ = [
     "Questions",
     "Rationalize",
     "Recipe",
+    "Replica",
     "Rounds",
     "SGLangSettings",
     "Sample",

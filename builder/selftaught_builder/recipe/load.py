@@ -13,6 +13,8 @@ from selftaught_builder.errors import RecipeError
 from selftaught_builder.recipe.recipe import Recipe
 
 _MOST_NODES = 200_000
+_MAY_HOLD_A_KEY = frozenset({"api_key_env", "api_key_file", "environment"})
+"""Who writes the key itself there by mistake is not to read it in an error."""
 
 
 def find_recipe(room: Path) -> Path:
@@ -38,8 +40,9 @@ def load_recipe(path: Path) -> Recipe:
     if not isinstance(data, dict):
         raise RecipeError("a recipe is a mapping of keys", place=path, mend="Start from `selftaught init`.")
     try:
-        recipe = Recipe.model_validate(data)
-        recipe._folder = path.parent.absolute()
+        folder = path.parent.absolute()
+        recipe = Recipe.model_validate(data, context={"folder": folder})
+        recipe._folder = folder
         return recipe
     except ValidationError as error:
         raise _explain(error, path, lines) from None
@@ -110,7 +113,8 @@ def _explain(error: ValidationError, path: Path, lines: dict[tuple[str | int, ..
     message = first["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     given = first.get("input")
-    shown = f" (got {given!r})" if isinstance(given, str | int | float | bool | list) and at else ""
+    showable = isinstance(given, str | int | float | bool | list) and at and not _MAY_HOLD_A_KEY.intersection(at)
+    shown = f" (got {given!r})" if showable else ""
     return RecipeError(
         f"`{key}`: {message}{shown}"[:400], place=place, mend="`selftaught recipe schema` lists what each key takes."
     )
@@ -119,6 +123,8 @@ def _explain(error: ValidationError, path: Path, lines: dict[tuple[str | int, ..
 def _keys_at(at: tuple[str | int, ...]) -> list[str]:
     model: Any = Recipe
     for part in at:
+        if isinstance(part, int):  # an item of a list of sections
+            continue
         kind = next(field.annotation for name, field in model.model_fields.items() if part == (field.alias or name))
         model = next(one for one in (kind, *get_args(kind)) if hasattr(one, "model_fields"))
     return [field.alias or name for name, field in model.model_fields.items()]
