@@ -45,13 +45,17 @@ def recipe() -> str:
 
     schema = Recipe.model_json_schema()
     parts = [_section("The recipe itself", schema, schema)]
-    for key, entry in schema["properties"].items():
-        if model := _model(entry, schema):
-            parts.append(_section(f"`{key}`", model, schema))
-            for inner, nested in model["properties"].items():
-                if deeper := _model(nested, schema):
-                    parts.append(_section(f"`{key}.{inner}`", deeper, schema))
+    parts += _sections("", schema, schema)
     return "\n" + "\n".join(parts) + "\n"
+
+
+def _sections(place: str, model: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+    for key, entry in model["properties"].items():
+        one, several = _model(entry, schema), _model(entry.get("items", {}), schema)
+        if section := one or several:
+            name = f"{place}{key}" if one else f"{place}{key}[]"
+            yield _section(f"`{name}`", section, schema)
+            yield from _sections(f"{name}.", section, schema)
 
 
 def _section(title: str, model: Mapping[str, Any], schema: Mapping[str, Any]) -> str:

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from selftaught_builder import pipeline
 from selftaught_builder.concurrency import Dispatch, Gate, Lane, Ticket
 from selftaught_builder.concurrency.breaker import AILMENTS, BREAK_AFTER
-from selftaught_builder.endpoints import Identity, Reply
+from selftaught_builder.endpoints import Identity, Pool, Reply
+from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.endpoints.ports import free_port
 from selftaught_builder.errors import BudgetStop, EndpointError, RecipeError, SelftaughtError
 from selftaught_builder.loop.steps import shaping_hash
@@ -31,6 +32,7 @@ from selftaught_builder.sampler import REFUSED_AFTER
 from support import servers
 from support.rooms import attempts, cli, start_cli, write_room
 from support.servers import OpenAIServer
+from support.sglang import running, seen, write_model
 
 PROBE = 5
 FINE = Reply(completion="So.", latency=0.01, tokens_in=1, tokens_out=1)
@@ -410,6 +412,38 @@ def test_doctor_looks_at_each(openai_server: OpenAIServer, tmp_path: Path) -> No
     assert f"{openai_server.url} serves" in " ".join(said.stdout.split())
     assert f"{nobody}: cannot be reached" in " ".join(said.stdout.split())
     assert said.returncode == 1
+
+
+def test_each_round_goes_to_all_servers_that_are_there(tmp_path: Path) -> None:
+    base, one = (write_model(tmp_path / name, name) for name in ("base", "round-1"))
+    started = ("--model-path", str(base), "--served-model-name", "served")
+    with running(free_port("127.0.0.1"), *started) as first, ExitStack() as mortal:
+        second = mortal.enter_context(running(free_port("127.0.0.1"), *started))
+        settings = EndpointSettings.model_validate(
+            {"kind": "sglang", "model": "base", "base_url": f"{first}/v1", "replicas": [{"base_url": f"{second}/v1"}]}
+        )
+        with Pool(settings, tmp_path) as pool:
+            assert pool.takes_checkpoints
+            for model in (base, one):
+                pool.load(model)
+                found, problems = _identities(pool)
+                assert {who.endpoint for who in found} == {f"{first}/v1", f"{second}/v1"}
+                assert {who.weights for who in found} == {fingerprint_weights(model)}
+                assert not problems
+            mortal.close()
+            pool.load(base)
+            found, problems = _identities(pool)
+            assert [(who.endpoint, who.weights) for who in found] == [(f"{first}/v1", fingerprint_weights(base))]
+            assert len(problems) == 1
+        assert seen(first), "it is not ours to stop"
+
+
+def _identities(pool: Pool) -> tuple[list[Identity], list[EndpointError]]:
+    async def ask() -> tuple[list[Identity], list[EndpointError]]:
+        async with pool.open() as opened:
+            return [await member.endpoint.identify() for member in opened.members], list(opened.problems)
+
+    return asyncio.run(ask())
 
 
 @pytest.mark.parametrize(
