@@ -14,6 +14,7 @@ ORDER = (
     "bench_answer.py",
     "bench_verify.py",
     "bench_faults.py",
+    "bench_replicas.py",
 )
 
 
