@@ -212,7 +212,7 @@ def test_another_runs_attempt_is_told_as_such(tmp_path: Path) -> None:
         from selftaught_builder.provenance import record_questions, record_round
 
         record_questions(made.store, room.run, room.recipe.name, room.divided)
-        record_round(made.store, room.run, 1, room.recipe, WHO)
+        record_round(made.store, room.run, 1, room.recipe, [WHO])
     found = why(made.store, room, other)
     assert (found.standing, found.reason) == ("other_run", "run another does not ask this question")
     assert found.attempts[0].because == ["belongs to run sums: of a question not in this run"]

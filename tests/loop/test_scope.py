@@ -46,7 +46,7 @@ def test_known_weights_are_one_model_under_whatever_name(scripted: Scripted) -> 
 def test_unknown_weights_are_those_of_the_run_the_round_and_the_model(scripted: Scripted) -> None:
     with scripted.store.writer():
         record_round(
-            scripted.store, scripted.room.run, 2, scripted.room.recipe, Identity("x", "scripted", "unknown", {})
+            scripted.store, scripted.room.run, 2, scripted.room.recipe, [Identity("x", "scripted", "unknown", {})]
         )
     wanted = scripted.attempt(0, sample_index=0, weights="unknown", round=2)
     for column in ({"run": "another"}, {"round": 1}, {"model": "another"}):
@@ -61,7 +61,7 @@ def test_a_round_that_began_anew_with_other_weights_leaves_the_old_ones(scripted
     for weights, wanted in ((OTHER, new), (WHO.weights, old)):
         with scripted.store.writer():
             identity = Identity(WHO.endpoint, WHO.model, weights, {})
-            record_round(scripted.store, scripted.room.run, 1, scripted.room.recipe, identity)
+            record_round(scripted.store, scripted.room.run, 1, scripted.room.recipe, [identity])
         assert drawn_on(scripted) == {wanted}
 
 

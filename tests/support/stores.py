@@ -76,7 +76,7 @@ class Scripted:
         self._count = 0
         with self.store.writer():
             record_questions(self.store, self.room.run, self.room.recipe.name, self.room.divided)
-            record_round(self.store, self.room.run, 1, self.room.recipe, WHO)
+            record_round(self.store, self.room.run, 1, self.room.recipe, [WHO])
 
     @property
     def questions(self) -> list[Question]:
