@@ -8,12 +8,17 @@
     │   ├── StoreError             the store: newer schema, corrupt, missing
     │   └── EndpointError          unreachable endpoint, wrong key, unknown model
     ├── StoreBusyError         1   another process is writing
-    └── BudgetStop             3   a budget is spent
+    ├── UnwritableError        1   the store or its journal cannot be written: full disk, no permission
+    └── Stopped                    the work ends before it is through: no error, and everything so far is kept
+        ├── BudgetStop         3   a budget is spent
+        └── UserStop         130   Ctrl-C
 
 A failed attempt is none of these: it is a row in the store.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class SelftaughtError(Exception):
@@ -63,7 +68,69 @@ class StoreBusyError(SelftaughtError):
     """Another process is writing to this store."""
 
 
-class BudgetStop(SelftaughtError):  # noqa: N818 (it stops a run; nothing went wrong)
-    """A budget is spent; everything done so far is kept."""
+class UnwritableError(SelftaughtError):
+    """The store, its journal or its folder cannot be written: the disk is full, or it may not be written to."""
 
-    exit_code = 3
+
+NO_LIMIT = {"limit": None, "allowed": None, "spent": None}
+"""What there is to say of limits where none has stopped the work."""
+
+
+class Stopped(SelftaughtError):  # noqa: N818 (nothing went wrong)
+    """The work ends before it is through; everything done so far is kept, and running again goes on.
+
+    Args:
+        message: what stopped it, in one sentence.
+        go_on: what to do to go on.
+        asked: what the stage has asked by then (`pipeline.Asked`), where it is known.
+
+    Attributes:
+        by: `budget` or `user`.
+        verified: what the stage `verify` has added before it asked (`verification.Verified`).
+        step: the step of a run that was under way, such as `2/sample`.
+    """
+
+    by = ""
+
+    def __init__(self, message: str, go_on: str, asked: Any = None) -> None:
+        self.message, self.go_on, self.asked = message, go_on, asked
+        self.verified: Any = None
+        self.step: str | None = None
+        super().__init__(f"{message}\n  {go_on}")
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a script reads of it; the same keys whatever stopped the work."""
+        return {"by": self.by, **NO_LIMIT, "message": self.message}
+
+
+class BudgetStop(Stopped):
+    """A budget leaves no room for the next request.
+
+    Args:
+        message: what is spent, and of what.
+        limit: the limit's key in the recipe, such as `sample.budget.usd`.
+        allowed: what it allows: US dollars, tokens, attempts or seconds, as its key says.
+        spent: what is spent of it in all sittings; what nobody knows counts at its most.
+    """
+
+    by, exit_code = "budget", 3
+
+    def __init__(self, message: str, *, limit: str, allowed: float, spent: float) -> None:
+        self.limit, self.allowed, self.spent = limit, allowed, spent
+        go_on = f"Everything that arrived is kept. Raise `{limit}`, then run the same command again to go on."
+        super().__init__(message, go_on)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Which limit it was, and what is spent of it."""
+        return {**super().facts, "limit": self.limit, "allowed": self.allowed, "spent": self.spent}
+
+
+class UserStop(Stopped):
+    """Ctrl-C, or SIGTERM."""
+
+    by, exit_code = "user", 130
+
+    def __init__(self, asked: Any = None) -> None:
+        super().__init__("interrupted", "Everything done so far is kept. Run the same command again to go on.", asked)

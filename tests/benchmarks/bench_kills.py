@@ -57,11 +57,8 @@ def main() -> None:
             ("requests for what had arrived", toll.asked_again),
             ("bytes of the journal set aside as damaged", toll.dropped),
             ("lives that ended in a traceback", toll.tracebacks),
-            ("dataset's rows equal to an unbroken run's", data.rows == whole.rows),
-            (
-                "version's content hash equal to it (without faults: a try's number is in it)",
-                data.content == whole.content,
-            ),
+            ("final dataset equal to an unbroken run's, but for the tries' numbers", data.rows == whole.rows),
+            ("its content hash too (it covers these numbers, and the card's failures)", data.content == whole.content),
             ("seconds: unbroken, and in all", f"{seconds:.0f}, {time.monotonic() - started:.0f}"),
         ],
         ("", ""),

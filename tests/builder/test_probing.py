@@ -384,6 +384,21 @@ def test_verdicts_of_finished_probes_are_made_without_an_endpoint(openai_server:
     assert {row["id"] for row in probed(made.room)} == {row["id"] for row in rows}
 
 
+def test_a_prompt_lost_with_the_power_is_stored_again(openai_server: OpenAIServer, tmp_path: Path) -> None:
+    openai_server.configure(says=JUDGES)
+    made = scripted(tmp_path, openai_server, ["judge"])
+    write(made, 0, WORKED)
+    made.verify()
+    verify_room(made.room)
+    prompts = "SELECT * FROM prompts ORDER BY hash"
+    before = made.store.sql(prompts).rows()
+    with made.store.write() as connection:
+        connection.execute("DELETE FROM prompts WHERE hash IN (SELECT prompt FROM attempts WHERE kind = 'probed')")
+    assert made.store.sql(prompts).height == 1
+    assert verify_room(made.room)[0].tally.requests == 0
+    assert made.store.sql(prompts).rows() == before
+
+
 def test_a_refused_probe_is_data_and_asked_again_next_time(openai_server: OpenAIServer, tmp_path: Path) -> None:
     openai_server.configure(says=JUDGES, faults=[{"kind": "status", "status": 400}])
     made = scripted(tmp_path, openai_server, ["judge"])

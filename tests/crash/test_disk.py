@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import resource
-import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from subprocess import DEVNULL
 
 import pytest
 
 from faults.labs import RunningLab, running_lab
-from selftaught_builder.errors import StoreBusyError
+from selftaught_builder.errors import StoreBusyError, StoreError
 from selftaught_builder.store import open_store
 from support.command import environment, selftaught
-from support.rooms import attempts, start_cli, write_room
+from support.rooms import attempts, write_room
 from support.stores import Scripted
 
+COPIES = 25
+# Of a DuckDB file: where its blocks begin, and how long one is.
+BLOCKS_FROM, BLOCK = 12288, 262144
 DAC_OVERRIDE, DAC_READ_SEARCH = 1, 2
 PR_CAPBSET_DROP = 24
 
@@ -87,27 +91,153 @@ def test_what_may_not_be_written_is_named(tmp_path: Path, what: str) -> None:
     assert scripted.store.sql("SELECT count(*) FROM attempts").item() == 2
 
 
-def test_copies_taken_while_a_run_writes_open_and_hold_what_was_there(lab: RunningLab, tmp_path: Path) -> None:
-    room = write_room(tmp_path / "room", lab.url, questions=500, sample={"k": 4, "concurrency": 4})
-    lab.script()
-    copies: list[tuple[set[str], Path]] = []
-    with start_cli("sample", room, stdout=DEVNULL, stderr=DEVNULL, env=environment()) as run:
-        while run.poll() is None and len(copies) < 6:
-            if not list((room / "store.duckdb.journal").glob("*.jsonl")):
-                continue
-            before = {row["id"] for row in attempts(copies[-1][1])} if copies else set()
-            copy = tmp_path / f"copy-{len(copies)}"
-            copy.mkdir()
-            for name in ("recipe.yaml", "questions.jsonl", "store.duckdb", "store.duckdb.wal"):
-                if (room / name).exists():
-                    shutil.copy(room / name, copy / name)
-            copies.append((before, copy))
-        run.kill()
-    assert copies
-    for before, copy in copies:
-        held = attempts(copy)
-        assert len({row["id"] for row in held}) == len(held)
-        assert before <= {row["id"] for row in held}
+def test_a_room_that_may_not_be_written_to_is_read_and_what_waits_in_its_journal_is_told(tmp_path: Path) -> None:
+    scripted = Scripted(tmp_path / "sums", keep="answer = 'pass'")
+    scripted.attempt(0)
+    scripted.export()
+    scripted.attempt(1)
+    scripted.attempt(2)
+    scripted.store.journal.rotate()
+    folder = scripted.room.folder
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    commands: list[tuple[int, str, list[str]]] = [
+        (0, "exported", ["status"]),
+        (0, '"attempts": 1', ["sql", "SELECT count(*) AS attempts FROM attempts", "--json"]),
+        (0, "rows", ["audit"]),
+        (2, "", ["report"]),  # it has no rounds
+    ]
+    with read_only(folder):
+        for code, shown, (command, *more) in commands:
+            done = selftaught(command, folder, *more, preexec_fn=obey_permissions)
+            assert done.returncode == code, done.stderr
+            assert shown in done.stdout
+            assert f"{folder}/store.duckdb: may not be written to: 2 attempts wait in its journal" in done.stderr
+            assert "Traceback" not in done.stderr
+        refused = selftaught("verify", folder, preexec_fn=obey_permissions)
+        assert refused.returncode == 1, refused.stderr
+        assert "Permission denied" in refused.stderr
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    done = selftaught("sql", folder, "SELECT count(*) AS attempts FROM attempts", "--json")
+    assert '"attempts": 3' in done.stdout
+    assert "wait" not in done.stderr
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Take the right to write from a folder and all below it."""
+    modes = {path: path.stat().st_mode for path in (folder, *folder.rglob("*"))}
+    for path, mode in modes.items():
+        path.chmod(mode & ~0o222)
+    try:
+        yield
+    finally:
+        for path, mode in modes.items():
+            path.chmod(mode)
+
+
+WRITE = """
+import json, sys, time
+from pathlib import Path
+from selftaught_builder.store import open_store
+store = open_store(Path(sys.argv[1]), create=True)
+number, end = 0, time.monotonic() + 60
+with store.writer():
+    while not Path(sys.argv[1] + ".enough").exists() and time.monotonic() < end:
+        for _ in range(50 + number % 200):
+            text = str(number) * 40
+            row = {"id": f"{number}", "key": text, "try": 1, "run": "r", "round": 1, "question": text, "kind": "sampled"}
+            row |= {"sample_index": 0, "prompt": f"p{number // 4}", "completion": text, "reasoning": "", "parameters": "{}"}
+            row |= {"finish_reason": "stop", "endpoint": "e", "model": "m", "model_replied": "m", "weights": "w", "seed": 1}
+            row |= {"provider": "{}", "latency": 1.0}
+            store.journal.append({"table": "attempts", **row, "created_at": "2026-11-01T12:00:00+00:00"})
+            number += 1
+        store.commit_journal()
+        time.sleep(0.02)
+"""
+
+
+@contextmanager
+def busy_store(folder: Path) -> Iterator[Path]:
+    """A store whose writer commits nearly without a pause, as no run does."""
+    folder.mkdir()
+    path = folder / "store.duckdb"
+    with subprocess.Popen([sys.executable, "-c", WRITE, str(path)], env=environment()) as writer:
+        while not path.exists() or not open_store(path).sql("SELECT count(*) FROM attempts").item():
+            assert writer.poll() is None
+            time.sleep(0.02)
+        try:
+            yield path
+        finally:
+            path.with_name("store.duckdb.enough").touch()
+    assert writer.returncode == 0
+
+
+def held(store: Path) -> list[int]:
+    """Return the numbers of a store's attempts in order, after a look at whether each row is as it was written."""
+    rows = open_store(store).sql("SELECT id, key, question, completion FROM attempts ORDER BY id::INTEGER").rows()
+    assert all(set(more) == {name * 40} for name, *more in rows)
+    return [int(name) for name, *_ in rows]
+
+
+def test_a_copy_taken_while_a_commit_writes_holds_right_rows_or_says_how_to_copy(tmp_path: Path) -> None:
+    dice, copies = random.Random(0), []
+    with busy_store(tmp_path / "busy") as store:
+        for number in range(COPIES):
+            time.sleep(dice.uniform(0, 0.1))
+            copies.append(copy := tmp_path / f"copy-{number}")
+            copy_slowly(store.parent, copy)
+    told = []
+    for copy in copies:
+        try:
+            numbers = held(copy / "store.duckdb")
+        except StoreError as error:
+            told.append(str(error))
+        else:
+            assert len(set(numbers)) == len(numbers)
+    assert len(told) < COPIES
+    assert all("copy it again while nobody writes to it" in text for text in told)
+
+
+def copy_slowly(folder: Path, to: Path) -> None:
+    """Copy a folder as `cp -r` does, file after file, though some are gone by their turn, from a slow disk."""
+    (to / "store.duckdb.journal").mkdir(parents=True)
+    for file in [path for path in folder.rglob("*") if path.is_file()]:
+        with suppress(FileNotFoundError), file.open("rb") as source, (to / file.relative_to(folder)).open("wb") as copy:
+            while block := source.read(2**18):
+                copy.write(block)
+                time.sleep(0.005)
+
+
+def test_a_file_that_is_not_what_was_written_is_named_also_where_its_journal_is_replayed(tmp_path: Path) -> None:
+    scripted = Scripted(tmp_path / "sums")
+    for number in range(200):
+        scripted.attempt(number % 4, f"{number}")
+    scripted.verify()
+    scripted.attempt(0)
+    journal = scripted.store.journal.rotate()[0]
+    whole, waiting = scripted.store.path.read_bytes(), journal.read_bytes()
+    told = []
+    for start in range(BLOCKS_FROM, len(whole), BLOCK):
+        scripted.store.path.write_bytes(whole[:start] + bytes(BLOCK) + whole[start + BLOCK :])
+        journal.write_bytes(waiting)
+        try:
+            store = open_store(scripted.store.path)
+            assert store.sql("SELECT completion FROM attempts ORDER BY sample_index").height == 201
+        except StoreError as error:
+            told.append(str(error))
+    assert told
+    assert all("copy it again while nobody writes to it" in text for text in told)
+
+
+def test_a_copy_taken_while_a_reader_holds_the_store_open_is_whole(tmp_path: Path) -> None:
+    with busy_store(tmp_path / "busy") as store:
+        for number in range(5):
+            before = max(held(store))
+            with open_store(store).read():
+                subprocess.run(["cp", "-r", store.parent, tmp_path / f"copy-{number}"], check=True)
+            numbers = held(tmp_path / f"copy-{number}" / "store.duckdb")
+            assert numbers == list(range(len(numbers)))
+            assert numbers[-1] >= before
 
 
 def test_of_two_verdicts_the_one_added_last_counts_though_the_clock_has_gone_back(tmp_path: Path) -> None:

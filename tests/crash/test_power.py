@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import subprocess
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from faults.labs import RunningLab, running_lab
 from selftaught_builder import pipeline
+from selftaught_builder.keys import prompt_hash
 from selftaught_builder.room import open_room
 from selftaught_builder.store import open_store
 from selftaught_builder.store.database import Store
@@ -146,7 +148,31 @@ def test_a_damaged_journal_costs_only_what_is_damaged_and_running_again_complete
     again = pipeline.sample(open_room(room))
     assert (again.tally.requests, again.reused) == (lost, 9 - lost)
     assert len({row["key"] for row in attempts(room)}) == len(attempts(room)) == 9
+    assert open_room(room).store().sql(NAMELESS).item() == 0
 
+
+def test_prompts_that_are_lost_while_their_attempts_stay_are_stored_again_and_nothing_is_asked(
+    lab: RunningLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = write_room(tmp_path / "room", lab.url, questions=6, sample={"k": 3, "concurrency": 2})
+    lab.script()
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "commit_journal", lambda store, patience=0.0: 0)
+        pipeline.sample(open_room(room))
+    [segment] = Journal(room / "store.duckdb.journal").segments()
+    lines = segment.read_bytes().splitlines(keepends=True)
+    lost = [line for line in lines if b'"table":"prompts"' in line][::2]
+    segment.write_bytes(b"".join(bytes(len(line)) if line in lost else line for line in lines))
+    store = open_room(room).store()
+    assert store.sql(NAMELESS).item() == len(lost)
+    again = pipeline.sample(open_room(room))
+    assert (again.tally.requests, again.reused) == (0, 18)
+    assert store.sql(NAMELESS).item() == 0
+    for name, style, messages in store.sql("SELECT hash, style, messages FROM prompts").rows():
+        assert prompt_hash(style, json.loads(messages)) == name
+
+
+NAMELESS = "SELECT count(DISTINCT prompt) FROM attempts WHERE prompt NOT IN (SELECT hash FROM prompts)"
 
 COMMIT_AND_DIE = """
 import os, sys

@@ -1,8 +1,9 @@
-"""Dataset versions and Axolotl YAMLs to train with, and Axolotl's own judgement of them."""
+"""Dataset versions and Axolotl YAMLs to train with, Axolotl's own judgement of them, and who stands in for it."""
 
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -52,3 +53,12 @@ def judge(trainer: Trainer, cases: list[dict[str, Any]]) -> list[Any]:
     done = subprocess.run(command, input=json.dumps(cases), capture_output=True, text=True, check=False, timeout=250)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def interpreter(folder: Path, *command: str | Path) -> Path:
+    """Write a trainer's interpreter that runs something else."""
+    python = folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {shlex.join(map(str, command))} "$@"\n')
+    python.chmod(0o755)
+    return python

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import shlex
 import subprocess
 import sys
@@ -11,23 +12,17 @@ from typing import Any
 
 import pytest
 
+from selftaught_builder.errors import StoreBusyError, UnwritableError
+from selftaught_builder.loop import training
 from selftaught_builder.loop.training import Checkpoint, train_round
 from selftaught_builder.room import Room, open_room
 from selftaught_builder.training import Trainer, TrainingError, TrainingFailedError, trainer_files
 from support import servers
 from support.rooms import write_room
 from support.sglang import gone, wait_until
+from support.trainings import interpreter
 
 STAND_IN = Path(servers.__file__).with_name("trainer_stand_in.py")
-
-
-def interpreter(folder: Path, *command: str | Path) -> Path:
-    """Write a trainer's interpreter that runs something else."""
-    python = folder / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\nexec {shlex.join(map(str, command))} "$@"\n')
-    python.chmod(0o755)
-    return python
 
 
 @pytest.fixture
@@ -76,6 +71,46 @@ def test_a_checkpoint_that_was_changed_since_is_no_longer_the_rounds(room: Room)
     (made.folder / "model.safetensors").unlink()
     assert train(room).weights == made.weights
     assert times(room) == 3
+
+
+def train_slowly(folder: Path) -> None:
+    """Train in a process that is killed as soon as its trainer saves something."""
+    train(open_room(folder))
+
+
+def test_a_trainer_that_outlives_its_killed_builder_is_waited_for(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAND_IN_TRAINER", "slow")
+    folder = room.folder / "trainings"
+    life = multiprocessing.get_context("spawn").Process(target=train_slowly, args=(room.folder,))
+    life.start()
+    wait_until(lambda: list(folder.glob("*/model/model.safetensors")))
+    life.kill()
+    life.join()
+    made = train(room)
+    lines = (made.folder / "model.safetensors").read_text().splitlines()
+    assert [line[0] for line in lines] == ["1", "2", "3", "4", "5"]
+    assert times(room) == 2
+
+
+def refused(*_: Any, **__: Any) -> None:
+    raise StoreBusyError("kept open elsewhere")
+
+
+def test_what_was_trained_and_could_not_be_recorded_is_taken_over(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_finish", refused)
+        with pytest.raises(StoreBusyError):
+            train(room)
+    made = train(room)
+    assert times(room) == 1
+    assert (made.seconds, made.steps, made.loss) == (0.0, 40, 0.5)
+    assert [row["weights"] for row in trainings(room)] == [made.weights]
+
+
+def test_a_folder_that_takes_no_training_is_named(room: Room) -> None:
+    (room.folder / "trainings").write_text("a file")
+    with pytest.raises(UnwritableError, match=r"trainings/sums-r1-.*cannot be written.*\n.*run again"):
+        train(room)
 
 
 @pytest.mark.parametrize("fault", ["crash", "noise"])

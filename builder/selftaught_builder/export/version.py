@@ -8,7 +8,6 @@ question's own prompt; the hinted prompt never leaves the store.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from selftaught_builder.durable import sync, sync_tree
 from selftaught_builder.errors import InputError
 from selftaught_builder.export.card import render_card
 from selftaught_builder.export.selection import select_rows
@@ -110,8 +110,9 @@ def export_version(store: Store, recipe: Recipe, prompter: Prompter, room: Path,
     else:
         card = render_card(recipe, run, name, funnel, versions, facts, sources, splits, selected)
         (scratch / "README.md").write_text(card, encoding="utf-8")
-        _sync(scratch)
+        sync_tree(scratch)
         scratch.rename(folder)
+        sync(room)
     if fresh:
         _record(store, recipe, run, name, number, content, versions, selected)
     return Version(name, folder, splits, funnel, fresh, next(iter(tables.values())).slice(0, 1).to_pylist()[0])
@@ -194,13 +195,6 @@ def _write(folder: Path, tables: Mapping[str, pa.Table], card: str) -> str:
         pq.write_table(table, file, compression="zstd")
         digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    """Bring a folder's files to the disk, so that no power cut leaves a version by its name without its content."""
-    for file in (file for file in folder.rglob("*") if file.is_file()):
-        with file.open("rb") as opened:
-            os.fsync(opened.fileno())
 
 
 def _name(store: Store, recipe_name: str, content: str) -> tuple[str, int, bool]:

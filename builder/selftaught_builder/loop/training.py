@@ -1,7 +1,8 @@
 """The train step: from a dataset version to a recorded checkpoint.
 
 A training is identified by what determines its weights. Where one of the same identity is finished, its checkpoint is used
-again; where it was broken off it begins anew, in an empty folder: Axolotl's cache of prepared data would hand out stale rows.
+again, also where nobody was left to record it; where it was broken off it begins anew, in an empty folder: Axolotl's cache of
+prepared data would hand out stale rows.
 """
 
 from __future__ import annotations
@@ -12,21 +13,22 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.endpoints.local.checkpoint import read_config
-from selftaught_builder.errors import EndpointError, InputError, RecipeError, SelftaughtError
+from selftaught_builder.errors import EndpointError, InputError, RecipeError, SelftaughtError, UnwritableError
 from selftaught_builder.keys import UNKNOWN_WEIGHTS
 from selftaught_builder.names import file_name
 from selftaught_builder.paths import expand
 from selftaught_builder.room import Room
 from selftaught_builder.store import Store
 from selftaught_builder.store.database import WRITE_PATIENCE
-from selftaught_builder.training import Order, Progress, Trained, Trainer, render_yaml
+from selftaught_builder.training import Order, Progress, Trained, Trainer, only_trainer, render_yaml
 
 NOT_EXPORTED = ("preference", "stepwise")
 """Templates whose rows no dataset version has yet."""
@@ -87,12 +89,8 @@ def train_round(
         mend = f"Write it again: `selftaught run {room.folder} --from {number}/export`."
         raise InputError("this dataset version is gone", place=room.folder / version, mend=mend)
     folder = room.folder / "trainings" / f"{file_name(room.run)}-r{number}-{identity[:8]}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     order = Order(room.folder / version, base_model, folder, steps)
     text = render_yaml(settings, order, room.folder, trainer.device)
-    file = folder / "axolotl.yaml"
-    file.write_text(text, encoding="utf-8")
     began = {
         "id": identity,
         "run": room.run,
@@ -108,24 +106,34 @@ def train_round(
         "steps": steps,
         "losses": "[]",
     }
-    with store.writer():  # all the while: what comes out must not be lost because somebody else is writing just then
-        _begin(store, began)
+    # Both all the while: what comes out must not be lost because somebody else is writing just then.
+    with _disk_errors_told(folder), store.writer(), only_trainer(folder) as lock:
         started = time.monotonic()
+        left = trainer.finished(folder) if _is_under_way(store, identity) else None
         try:
-            trained = trainer.train(
-                file, folder, on_progress, launcher=settings.launcher, launcher_args=settings.launcher_args
-            )
+            if left is None:
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                file = folder / "axolotl.yaml"
+                file.write_text(text, encoding="utf-8")
+                _begin(store, began)
+                launcher, arguments = settings.launcher, settings.launcher_args
+                trained = trainer.train(
+                    file, folder, on_progress, launcher=launcher, launcher_args=arguments, lock=lock
+                )
+            else:
+                trained = left
             served = _to_serve(room, trained)
             weights = fingerprint_weights(served)
         except SelftaughtError as error:
             _finish(store, identity, time.monotonic() - started, error=str(error))
             raise
-        seconds = time.monotonic() - started
+        seconds = trained.seconds if left else time.monotonic() - started
         losses = [[step, loss] for step, loss in trained.losses]
         model = str(served.relative_to(room.folder))
         _finish(store, identity, seconds, losses=json.dumps(losses), model=model, weights=weights)
     loss = losses[-1][1] if losses else None
-    return Checkpoint(number, served, weights, identity, seconds, steps, loss)
+    return Checkpoint(number, served, weights, identity, 0.0 if left else seconds, steps, loss)
 
 
 def rendered(room: Room) -> str:
@@ -247,6 +255,21 @@ def _without_room(model: str, room: Path) -> str:
     return (
         str(path.relative_to(room.resolve())) if path.is_absolute() and path.is_relative_to(room.resolve()) else model
     )
+
+
+@contextmanager
+def _disk_errors_told(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        mend = "Make room, or make it writable, and run again: what was trained to its end is not trained again."
+        raise UnwritableError(f"{folder}: cannot be written: {error}\n  {mend}") from error
+
+
+def _is_under_way(store: Store, identity: str) -> bool:
+    """Whether a training has begun, and nobody has recorded its end."""
+    query = "SELECT count(*) FROM trainings WHERE id = ? AND finished_at IS NULL"
+    return bool(store.sql(query, [identity]).item())
 
 
 def _begin(store: Store, row: dict[str, Any]) -> None:

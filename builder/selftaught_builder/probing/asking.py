@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from itertools import chain
 
 from selftaught_builder.budget import Budget, check_prices
 from selftaught_builder.concurrency import Dispatch
 from selftaught_builder.endpoints import Opened, open_pool
+from selftaught_builder.errors import BudgetStop
 from selftaught_builder.lanes import Terms, reach
+from selftaught_builder.lost_prompts import restore_prompts
 from selftaught_builder.pipeline import Asked, Silent, Turn, Watcher, note_lanes, work_through
 from selftaught_builder.plans import Known
 from selftaught_builder.probing.asked import last_asked, record_asked
@@ -21,7 +24,7 @@ from selftaught_builder.provenance import require_run
 from selftaught_builder.room import Room
 from selftaught_builder.sampler import Context, Sampler, Tally
 from selftaught_builder.store import Store
-from selftaught_builder.verification import Verified, chosen_verifiers, pending, verify, versions_of
+from selftaught_builder.verification import Verified, broken_verifiers, chosen_verifiers, pending, verify, versions_of
 
 
 def verify_room(room: Room, watcher: Watcher | None = None, turn: Turn | None = None) -> tuple[Asked, Verified]:
@@ -31,6 +34,7 @@ def verify_room(room: Room, watcher: Watcher | None = None, turn: Turn | None = 
 
     Raises:
         InputError: recipe or endpoint are wrong, or the store has no such run.
+        BudgetStop: a budget is spent; everything so far is kept.
         SelftaughtError: the endpoint or the disk gave up; everything so far is kept.
     """
     watcher, turn = watcher or Silent(), turn or Turn()
@@ -38,7 +42,13 @@ def verify_room(room: Room, watcher: Watcher | None = None, turn: Turn | None = 
     with store.writer():
         with watcher.stage("verify", pending(store, room.recipe), None):
             verified = verify(store, room.recipe, watcher.advance, watcher.note)
-        asked = _ask(room, store, watcher, turn) if asks(room) else Asked(Tally(), 0, 0)
+        for one in broken_verifiers(store, room.recipe, room.run):
+            watcher.note(one.line)
+        try:
+            asked = _ask(room, store, watcher, turn) if asks(room) else Asked(Tally(), 0, 0)
+        except BudgetStop as stop:
+            stop.verified = verified
+            raise
         if asked.identity and not asked.interrupted:
             for name, counts in verify(store, room.recipe).outcomes.items():
                 verified.outcomes[name] += counts
@@ -82,6 +92,7 @@ def _plans(room: Room, store: Store, turn: Turn) -> list[ProbePlan]:
         attempts = targets(store, verifier.place, options.of, options.sample, versions, scope)
         whom = _always(last_asked(store, verifier) or "nobody yet") if verifier.settings else _author
         plans.append(ProbePlan(store, verifier, attempts, whom, known))
+    restore_prompts(store, ("probed",), chain.from_iterable(plan.prompts() for plan in plans))
     return plans
 
 

@@ -33,7 +33,7 @@ class Judge(EndpointVerifier):
     code_version = "1"
 
     def __init__(self, recipe: Recipe, options: Mapping[str, Any]) -> None:
-        given = read_options(self.name, JudgeOptions, options)
+        given = read_options(self.name, JudgeOptions, options, recipe.folder)
         self._votes, self._sees = given.votes, frozenset(given.sees)
         self._template = load_template(given.template, self.name, recipe.folder)
         # A model of one's own may be a base model, which knows no chats.
@@ -56,6 +56,10 @@ class Judge(EndpointVerifier):
             shown["hinted"] = shown.pop("hint")
         text = self._template.render(**shown, steps=steps_of(rationale))
         return [Probe(Prompt(self._style, ({"role": "user", "content": text},)), self._votes)]
+
+    def most(self, attempts: int, questions: int) -> int:
+        """Each attempt has its votes."""
+        return attempts * self._votes
 
     def verdict(self, subject: Subject, replies: Replies) -> Verdict:
         """Pass where most votes that can be read find no flaw; the score is their share."""

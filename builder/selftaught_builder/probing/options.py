@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
@@ -62,10 +63,10 @@ class RegenerateOptions(ProbeOptions):
 Options = TypeVar("Options", bound=ProbeOptions)
 
 
-def read_options(name: str, model: type[Options], given: Mapping[str, Any]) -> Options:
-    """Return the options of a verifier; raises RecipeError, which names the key."""
+def read_options(name: str, model: type[Options], given: Mapping[str, Any], folder: Path) -> Options:
+    """Return the options of a verifier, whose paths start from `folder`; raises RecipeError, which names the key."""
     try:
-        return model.model_validate(dict(given))
+        return model.model_validate(dict(given), context={"folder": folder})
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(["verifiers", name, *(str(part) for part in first["loc"])])

@@ -9,6 +9,7 @@ from functools import cached_property
 from selftaught_builder.plans import Known
 from selftaught_builder.probing.subjects import Subject, subjects
 from selftaught_builder.probing.verifier import EndpointVerifier
+from selftaught_builder.prompts import Prompt
 from selftaught_builder.sampler import Task
 from selftaught_builder.store import Store
 
@@ -48,6 +49,11 @@ class ProbePlan:
         yield from self._tasks(tried=False)
         if self.known.tries:
             yield from self._tasks(tried=True)
+
+    def prompts(self) -> Iterator[Prompt]:
+        """Yield the prompt of every reply, those that are there included."""
+        for subject in self._subjects(self.attempts):
+            yield from (probe.prompt for probe in self.verifier.probes(subject))
 
     @cached_property
     def _scanned(self) -> _Scanned:

@@ -31,7 +31,7 @@ class Regenerate(EndpointVerifier):
     needs = ("answer",)
 
     def __init__(self, recipe: Recipe, options: Mapping[str, Any]) -> None:
-        given = read_options(self.name, RegenerateOptions, options)
+        given = read_options(self.name, RegenerateOptions, options, recipe.folder)
         self._k, self._style = given.k, recipe.prompt.style
         self._template = load_template(given.template, self.name, recipe.folder)
         self._prompter = Prompter(recipe.prompt, recipe.folder)
@@ -47,6 +47,10 @@ class Regenerate(EndpointVerifier):
         control = Probe(self._prompt(subject.question, ""), self._k, shared=True)
         reasoning = self._reasoning(subject)
         return [Probe(self._prompt(subject.question, reasoning), self._k), control] if reasoning else [control]
+
+    def most(self, attempts: int, questions: int) -> int:
+        """Each attempt has its replies; those without a rationale serve all attempts at a question."""
+        return (attempts + min(attempts, questions)) * self._k
 
     def verdict(self, subject: Subject, replies: Replies) -> Verdict:
         """Pass where most replies are right with the rationale; the score is their share."""

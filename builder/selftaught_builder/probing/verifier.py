@@ -86,6 +86,10 @@ class EndpointVerifier(ABC):
     def verdict(self, subject: Subject, replies: Replies) -> Verdict:
         """Return the verdict; the replies are model text, and hostile."""
 
+    @abstractmethod
+    def most(self, attempts: int, questions: int) -> int:
+        """Return how many replies it may ask for, at most, about so many attempts at so many questions."""
+
     def keys(self, subject: Subject, asked: str) -> Iterator[tuple[Probe, int, str]]:
         """Yield each reply's probe, index and attempt key.
 

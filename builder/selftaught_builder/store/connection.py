@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from selftaught_builder.errors import SelftaughtError, StoreBusyError, StoreError
+from selftaught_builder.errors import SelftaughtError, StoreBusyError, StoreError, UnwritableError
 
 # DuckDB 1.x command lines and viewers can open a store of this storage version.
 STORAGE_VERSION = "v1.0.0"
@@ -19,6 +19,17 @@ ROW_GROUP_SIZE = 16384
 LOCKED_DOWN: dict[str, Any] = {"enable_external_access": "false", "lock_configuration": "true"}
 # What DuckDB says where another process, or another thread of this one, has the file open.
 BUSY = ("could not set lock", "with a different configuration", "unique file handle conflict")
+# What the operating system says, by way of DuckDB, of a disk that takes no more.
+UNWRITABLE = (
+    "space",
+    "read-only file system",
+    "permission denied",
+    "file too large",
+    "quota exceeded",
+    "could not write",
+)
+# How DuckDB's complaints of a block's content begin; errors in a query begin with their kind.
+DAMAGED = ("corrupt", "failed to read", "failed to scan")
 
 
 class DamagedLogError(StoreError):
@@ -53,15 +64,15 @@ def connect(path: Path, *, read_only: bool, patience: float) -> duckdb.DuckDBPyC
 
 def is_damage(error: duckdb.Error) -> bool:
     """Whether the file's bytes are not what DuckDB wrote; a wrong query raises other errors."""
-    kinds = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException)
-    return isinstance(error, kinds) or str(error).startswith("Corrupt database file")
+    kinds = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException, duckdb.InternalException)
+    return isinstance(error, kinds) or str(error).lower().startswith(DAMAGED)
 
 
 def open_error(error: Exception, path: Path) -> SelftaughtError:
     """Return what to tell the user where the file does not open."""
-    text = str(error).splitlines()[0]
-    if any(unwritable in text.lower() for unwritable in ("space", "read-only file system", "permission denied")):
+    if _is_unwritable(error):
         return write_error(error, path)
+    text = str(error).splitlines()[0]
     if "Corrupt WAL file" in text:
         return DamagedLogError(
             f"the log beside it is damaged: {text}", place=path, mend="Open it with a selftaught command."
@@ -69,17 +80,25 @@ def open_error(error: Exception, path: Path) -> SelftaughtError:
     return StoreError(
         f"cannot be opened as a store: {text}",
         place=path,
-        mend="If the file is damaged, restore a copy; attempts not yet in it are replayed from its journal folder.",
+        mend="Is it a copy? Then copy it again while nobody writes to it (`selftaught doctor ROOM` says who does). "
+        "Else restore a copy; attempts not yet in it are replayed from its journal folder.",
     )
 
 
 def write_error(error: Exception, path: Path) -> SelftaughtError:
-    """Return what to tell the user where the file cannot be written."""
+    """Return what to tell the user where the file cannot be written, or what is in it cannot be read for it."""
+    if isinstance(error, duckdb.Error) and is_damage(error) and not _is_unwritable(error):
+        return open_error(error, path)
     text = str(error).splitlines()[0]
-    return SelftaughtError(
+    return UnwritableError(
         f"{path}: cannot be written: {text}\n"
         "  What was committed before is intact. Make room, or make it writable, and run again."
     )
+
+
+def _is_unwritable(error: Exception) -> bool:
+    text = str(error).splitlines()[0].lower()
+    return any(sign in text for sign in UNWRITABLE)
 
 
 def _read_only(path: Path) -> duckdb.DuckDBPyConnection:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from selftaught_builder.errors import InputError, StoreBusyError, StoreError
+from selftaught_builder.errors import InputError, StoreBusyError, StoreError, UnwritableError
 from selftaught_builder.store import schema
 from selftaught_builder.store.connection import DamagedLogError, connect, is_damage, open_error, write_error
 from selftaught_builder.store.journal import Fsync, Journal, read_segment
@@ -52,6 +52,8 @@ class Store:
     def __init__(self, path: Path, fsync: Fsync = "group") -> None:
         self.path = path = path.resolve()  # a link has no journal or lock of its own
         self.journal = Journal(path.with_name(path.name + ".journal"), fsync)
+        self.unwritable: UnwritableError | None = None
+        """Why the journal could not be replayed; the store can then only be read."""
 
     def sql(self, query: str, parameters: Sequence[Any] | None = None) -> pl.DataFrame:
         """Run one query on a read-only connection and return a polars frame.
@@ -94,7 +96,13 @@ class Store:
             connection.close()
 
     def writer(self) -> WriterLock:
-        """Return the lock that a whole run holds; entering it says who writes, or who else does."""
+        """Return the lock that a whole run holds; entering it says who writes, or who else does.
+
+        Raises:
+            UnwritableError: what waits in the journal could not be moved into the tables when the store was opened.
+        """
+        if self.unwritable:
+            raise self.unwritable
         return WriterLock(self.path)
 
     def commit_journal(self, patience: float = WRITE_PATIENCE) -> int:
@@ -108,14 +116,14 @@ class Store:
         moved = 0
         segments = self.journal.rotate()
         batches = frames(chain.from_iterable(read_segment(segment) for segment in segments))
-        ready = next(batches, None)  # before the file is opened, so that readers are kept out only while rows go in
-        if ready:
-            with self.write(patience) as connection:
-                for tables in chain([ready], batches):
-                    for table, frame in tables.items():
-                        insert_frame(connection, table, frame)
-                        moved += frame.height
         try:
+            ready = next(batches, None)  # before the file is opened, so that readers are kept out only while rows go in
+            if ready:
+                with self.write(patience) as connection:
+                    for tables in chain([ready], batches):
+                        for table, frame in tables.items():
+                            insert_frame(connection, table, frame)
+                            moved += frame.height
             for segment in segments:
                 self.journal.drop(segment)
         except OSError as error:
@@ -127,7 +135,8 @@ def open_store(path: str | Path, *, create: bool = False, fsync: Fsync = "group"
     """Open a store: migrate its schema, and replay its journal where nobody is writing.
 
     A write-ahead log that a power cut has damaged is set aside (`.wal.damaged`) and logged. Attempts are not lost with it,
-    for their segments of the journal are dropped only once they are in the file itself.
+    for their segments of the journal are dropped only once they are in the file itself. A store that may not be written to
+    is opened for reading, and what waits in its journal is logged.
 
     Args:
         path: the DuckDB file.
@@ -154,9 +163,12 @@ def open_store(path: str | Path, *, create: bool = False, fsync: Fsync = "group"
             with store.writer():
                 _migrate(path)
                 store.commit_journal()
-        except StoreBusyError:
+        except (StoreBusyError, UnwritableError) as error:
             if present < max(schema.migrations()):
                 raise
+            if isinstance(error, UnwritableError):
+                store.unwritable = error
+                _tell_what_waits(store)
     return store
 
 
@@ -215,6 +227,19 @@ def _set_log_aside(store: Store) -> None:
     except OSError as error:
         raise write_error(error, log) from error
     _LOG.warning("%s: damaged, set aside as %s; what its last commit held is done again", log, aside.name)
+
+
+def _tell_what_waits(store: Store) -> None:
+    ids = store.journal.waiting()
+    lacking = (
+        "SELECT count(*) FROM (SELECT DISTINCT unnest(?::VARCHAR[]) AS id) WHERE id NOT IN (SELECT id FROM attempts)"
+    )
+    if waiting := store.sql(lacking, [ids]).item():
+        _LOG.warning(
+            "%s: may not be written to: %d attempts wait in its journal, and what is shown lacks them",
+            store.path,
+            waiting,
+        )
 
 
 def _present_schema(store: Store) -> int:

@@ -14,12 +14,13 @@ import os
 import threading
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import orjson
 
-from selftaught_builder.errors import SelftaughtError
+from selftaught_builder.errors import UnwritableError
 
 Fsync = Literal["always", "group", "never"]
 """When the journal reaches the disk itself. Whichever it is, a killed process loses nothing; this is about power cuts:
@@ -32,7 +33,7 @@ SEGMENT = "{:08d}.jsonl"
 SEGMENTS = "[0-9]" * 8 + ".jsonl"
 
 
-class JournalError(SelftaughtError):
+class JournalError(UnwritableError):
     """The journal cannot be written: the disk is full or read-only. What was written before is safe."""
 
 
@@ -86,6 +87,15 @@ class Journal:
     def segments(self) -> list[Path]:
         """Return the segment files on disk, oldest first."""
         return sorted(self.folder.glob(SEGMENTS)) if self.folder.is_dir() else []
+
+    def waiting(self) -> list[str]:
+        """Return the ids of the attempts in the segments on disk; nothing is changed, and what is damaged is passed over."""
+        found: list[str] = []
+        for segment in self.segments():
+            with suppress(FileNotFoundError), segment.open("rb") as lines:  # committed and dropped meanwhile
+                records = filter(None, map(_parse, lines))
+                found += [record["id"] for record in records if record["table"] == "attempts"]
+        return found
 
     def drop(self, segment: Path) -> None:
         """Remove a committed segment."""

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from selftaught_builder.errors import SelftaughtError, StoreBusyError
+from selftaught_builder.errors import StoreBusyError, UnwritableError
 
 
 class WriterLock:
@@ -24,7 +24,7 @@ class WriterLock:
 
     Raises:
         StoreBusyError: another process holds it; the message says which.
-        SelftaughtError: the folder takes no lock.
+        UnwritableError: the folder takes no lock.
     """
 
     def __init__(self, store: Path) -> None:
@@ -42,7 +42,7 @@ class WriterLock:
         except BlockingIOError:
             raise StoreBusyError(f"{self.path}: {_who(self.path)}\n  Wait for it, or stop it first.") from None
         except OSError as error:
-            raise SelftaughtError(
+            raise UnwritableError(
                 f"{self.path}: cannot be locked: {error.strerror}\n  The store must lie in a folder that can be written to."
             ) from None
         who = {

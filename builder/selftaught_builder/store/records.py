@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -68,7 +68,7 @@ def frames(blocks: Iterable[list[dict[str, Any]]], most: int = 5000) -> Iterator
         yield {table: pl.concat(some) for table, some in parts.items()}
 
 
-def frame(table: str, rows: list[Mapping[str, Any]]) -> pl.DataFrame:
+def frame(table: str, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """Return rows as a frame with the table's columns and types; raises StoreError for a table of a newer release."""
     if table not in COLUMNS:
         raise StoreError(

@@ -111,10 +111,13 @@ SELECT run, round, kind, model,
 FROM attempts GROUP BY ALL ORDER BY ALL
 """
 
+_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+
 
 def create_views(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the views anew for the verifiers that the store knows."""
     names = [name for (name,) in connection.execute("SELECT name FROM verifiers ORDER BY name").fetchall()]
+    names = [name for name in names if _NAME.fullmatch(name)]  # a store may be from anywhere
     connection.execute(f"CREATE OR REPLACE VIEW attempts_wide AS {wide_select(names)}")
     connection.execute(_SPENDING)
 
@@ -132,7 +135,7 @@ def wide_select(verifiers: Sequence[str], pinned: Mapping[str, str] | None = Non
     """
     columns, joins = [], []
     for name in verifiers:
-        if not re.fullmatch(r"[a-z_][a-z0-9_]*", name):
+        if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no verifier name")
         columns.append(f",\n    coalesce(v_{name}.outcome, 'missing') AS {name}, v_{name}.score AS {name}_score")
         version = f"(SELECT version FROM verifiers WHERE name = '{name}')"

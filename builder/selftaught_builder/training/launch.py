@@ -7,6 +7,7 @@ ends, and with this process: the launcher watches its standard input, whose othe
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -14,11 +15,13 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from selftaught_builder.durable import sync_tree
+from selftaught_builder.errors import SelftaughtError
 from selftaught_builder.secrecy import without_keys
 from selftaught_builder.training.environment import find_environment, trainer_files
 from selftaught_builder.training.errors import TrainingFailedError, explain, explain_death
@@ -26,6 +29,8 @@ from selftaught_builder.training.render import MODEL, PREPARED
 
 LOG, PROGRESS = "log.txt", "progress.jsonl"
 _STOP_SECONDS = 15.0
+# A trainer whose builder was killed ends within some seconds of it; what it started may take its time.
+_ORPHAN_SECONDS = 60.0
 # A key goes to the trainer only where its YAML asks for what the key is for.
 _KEYS = {"wandb_project": "WANDB_API_KEY", "comet_project_name": "COMET_API_KEY", "hub_model_id": "HF_TOKEN"}
 
@@ -59,7 +64,7 @@ class Trained:
         rows: rows trained on, fewer than the version's where some were longer than sequence_len (with sample packing,
             sequences); None where another launcher than `python` was used.
         losses: (step, loss) of each logged step.
-        seconds: wall time, the start of the process included.
+        seconds: wall time, the start of the process included; without it where it was found finished.
         version: Axolotl's version.
     """
 
@@ -116,7 +121,7 @@ class Trainer:
             if capabilities is not None:
                 command += ["--capabilities", json.dumps(dict(capabilities))]
             with _started(command, self._environment(yaml)) as process:
-                events = list(_events(process))
+                events = list(_events(process.stdout))
                 code = process.wait()
             _raise_failure(events, code, yaml, log, place=yaml)  # this log does not stay
 
@@ -128,6 +133,7 @@ class Trainer:
         *,
         launcher: str = "python",
         launcher_args: Sequence[str] = (),
+        lock: int | None = None,
     ) -> Trained:
         """Check the YAML, train, and merge the adapter where there is one.
 
@@ -139,6 +145,7 @@ class Trainer:
             on_progress: called with each logged step.
             launcher: how Axolotl starts its processes: `python`, `accelerate` or `torchrun`.
             launcher_args: arguments for accelerate or torchrun.
+            lock: what `only_trainer` yields for this folder; the trainer's process inherits it.
 
         Raises:
             TrainingError: the YAML is wrong, or the base model is missing.
@@ -151,27 +158,36 @@ class Trainer:
         cache = {"HF_DATASETS_CACHE": str(folder.absolute() / PREPARED / "cache")}
         environment = {**cache, **self._environment(yaml)}
         command = [*self._command("train", yaml), "--log", str(log), "--launcher", launcher, "--", *launcher_args]
-        began, events, losses = time.monotonic(), [], []
+        began, events = time.monotonic(), []
         with (
             (folder / PROGRESS).open("w", encoding="utf-8") as kept,
-            _started(command, environment) as process,
+            _started(command, environment, () if lock is None else (lock,)) as process,
         ):
-            for event in _events(process):
+            for event in _events(process.stdout):
+                if event["event"] == "done":  # once that is written down, a later run relies on it
+                    sync_tree(folder / MODEL)
                 kept.write(json.dumps(event) + "\n")
                 kept.flush()
                 events.append(event)
                 if event["event"] == "step":
-                    progress = _progress(event)
-                    losses.append((progress.step, progress.loss))
-                    on_progress(progress)
+                    on_progress(_progress(event))
             code = process.wait()
-        done = next((event for event in events if event["event"] == "done"), None)
-        if done is None:  # else its exit status says nothing more: torch may crash as its interpreter is taken down
+        trained = _trained(events, self.version, time.monotonic() - began)
+        if trained is None:  # else its exit status says nothing more: torch may crash as its interpreter is taken down
             _raise_failure(events, code, yaml, log)
             raise explain_death(code, yaml, log)
-        adapter = Path(done["adapter"]) if done["adapter"] else None
-        rows = next((event["rows"] for event in events if event["event"] == "start"), None)
-        return Trained(Path(done["model"]), adapter, rows, losses, time.monotonic() - began, self.version)
+        return trained
+
+    def finished(self, folder: Path) -> Trained | None:
+        """Return what a finished training left in its folder, None where it was broken off.
+
+        A builder may die after its trainer is done and before it has recorded that.
+        """
+        try:
+            with (folder / PROGRESS).open("rb") as kept:
+                return _trained(list(_events(kept)), self.version)
+        except OSError:
+            return None
 
     def _command(self, command: str, yaml: Path) -> list[str]:
         launcher = trainer_files() / "launch.py"
@@ -195,6 +211,48 @@ class Trainer:
         return environment
 
 
+@contextlib.contextmanager
+def only_trainer(folder: Path) -> Iterator[int]:
+    """Hold a training's folder against others, and yield the lock, for the trainer to inherit.
+
+    It is held until the last process that has it is gone: where a builder is killed its trainer lives on for some seconds, and
+    must not write into the folder of the next one.
+
+    Raises:
+        SelftaughtError: the trainer of a run that was killed does not end.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder.with_name(folder.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        deadline = time.monotonic() + _ORPHAN_SECONDS
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise SelftaughtError(
+                        f"{folder}: the trainer of a run that was killed is still at work here\n"
+                        "  Wait for it, or end it (`ps` shows it with this path), and run again."
+                    ) from None
+                time.sleep(0.1)
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _trained(events: Sequence[Mapping[str, Any]], version: str, seconds: float | None = None) -> Trained | None:
+    """Return what the events tell of a finished training, None where it did not come to its end."""
+    done = next((event for event in events if event["event"] == "done"), None)
+    if done is None:
+        return None
+    rows = next((event["rows"] for event in events if event["event"] == "start"), None)
+    losses = [(event["step"], event["loss"]) for event in events if event["event"] == "step"]
+    adapter = Path(done["adapter"]) if done["adapter"] else None
+    took = done.get("seconds", 0.0) if seconds is None else seconds
+    return Trained(Path(done["model"]), adapter, rows, losses, took, version)
+
+
 def _progress(event: Mapping[str, Any]) -> Progress:
     rate, speed = event.get("learning_rate"), event.get("tokens_per_second")
     return Progress(event["step"], event["steps"], event["loss"], rate, speed)
@@ -210,9 +268,8 @@ def _raise_failure(
         raise explain_death(code, yaml, log, place)
 
 
-def _events(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
-    assert process.stdout is not None  # noqa: S101 - it is a pipe; said for the type checker
-    for line in process.stdout:
+def _events(lines: Iterable[bytes] | None) -> Iterator[dict[str, Any]]:
+    for line in lines or ():
         try:
             event = json.loads(line)
         except ValueError:  # cut short by a kill; whatever follows is read all the same, for a full pipe would block
@@ -222,7 +279,9 @@ def _events(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def _started(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _started(
+    command: Sequence[str], environment: Mapping[str, str], inherited: Sequence[int] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run the launcher while the block does; afterwards nothing of its group is left."""
     try:
         process = subprocess.Popen(
@@ -231,6 +290,7 @@ def _started(command: Sequence[str], environment: Mapping[str, str]) -> Iterator
             stdout=subprocess.PIPE,
             env=environment,
             start_new_session=True,
+            pass_fds=inherited,
         )
     except OSError as error:
         raise TrainingFailedError(f"the trainer does not start: {error}", place=command[0]) from None
