@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from selftaught_builder import pipeline
-from selftaught_builder.endpoints import Reply, Request
+from selftaught_builder.endpoints import Reply, Request, openai
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
 from selftaught_builder.errors import EndpointError, SelftaughtError
 from selftaught_builder.recipe import EndpointSettings
@@ -329,3 +329,85 @@ def test_weights_that_cannot_be_hashed_are_unknown(openai_server: OpenAIServer, 
         room = open_room(write_room(tmp_path / f"room{number}", openai_server.url, questions=1))
         assert pipeline.sample(room).tally.completions == 2
         assert {row["weights"] for row in attempts(room)} == {"unknown"}
+
+
+def identify(url: str, **settings: Any) -> Any:
+    """Return who answers at a URL."""
+
+    async def once() -> Any:
+        given = EndpointSettings(kind="openai", model="stand-in", base_url=url, **settings)
+        async with OpenAIEndpoint(given) as endpoint:
+            return await endpoint.identify()
+
+    return asyncio.run(once())
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses before tries at /models, which are not made."""
+    made: list[float] = []
+    pause = openai._pause
+
+    def noted(number: int, retry_after: float | None) -> float:
+        made.append(pause(number, retry_after))
+        return 0.0
+
+    monkeypatch.setattr(openai, "_pause", noted)
+    return made
+
+
+STARTING = [
+    {"kind": "reset"},
+    {"kind": "reset"},  # aiohttp asks once more by itself
+    {"status": 429, "retry_after": 7},
+    {"status": 503},
+    {"status": 529, "retry_after": 86400},
+    {"status": 500},
+]
+
+
+def test_a_server_that_starts_or_is_busy_is_waited_for(openai_server: OpenAIServer, pauses: list[float]) -> None:
+    openai_server.configure(models_faults=STARTING)
+    assert identify(openai_server.url, retries=5).model == "stand-in"
+    first, asked, third, bounded, last = pauses
+    assert (asked, bounded) == (7.0, openai.LONGEST_PAUSE)
+    assert 0 < first <= 0.5 < third <= 2 < last <= 8
+
+
+@pytest.mark.parametrize(("retries", "told"), [(0, "cannot be reached"), (2, "answers HTTP 503 to /models, 3 times")])
+def test_one_that_stays_so_is_said_to(
+    openai_server: OpenAIServer, pauses: list[float], retries: int, told: str
+) -> None:
+    openai_server.configure(models_faults=STARTING)
+    with pytest.raises(EndpointError, match=told):
+        identify(openai_server.url, retries=retries)
+    assert len(pauses) == retries == openai_server.stats()["listings"] - 2
+
+
+@pytest.mark.parametrize("fault", [{"status": 401}, {"status": 403}, {"status": 400}, {"kind": "redirect", "to": "/"}])
+def test_what_waiting_does_not_mend_is_said_at_once(
+    openai_server: OpenAIServer, pauses: list[float], fault: dict[str, Any]
+) -> None:
+    openai_server.configure(models_faults=[fault] * 9)
+    with pytest.raises(EndpointError, match=r"refuses the API key|answers HTTP \d+ to /models\n"):
+        identify(openai_server.url)
+    with pytest.raises(EndpointError, match="cannot be reached"):
+        identify("http://127.0.0.1:9/v1")
+    assert (pauses, openai_server.stats()["listings"]) == ([], 1)
+
+
+@pytest.mark.parametrize("version", ["round-2" * 10**6, "a\n\x1b[31mb", CANARY])
+def test_what_a_server_calls_its_weights_is_bounded_and_without_the_key(
+    openai_server: OpenAIServer, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", CANARY)
+    found = set()
+    for told in (version, f"{version}b"):
+        openai_server.configure(extra={"/model_info": {"model_path": "/x", "weight_version": told}})
+        found.add(identify(openai_server.url).weights)
+    assert len(found) == 2  # what is cut still tells one from another
+    for weights in found:
+        assert weights.startswith("weight_version:")
+        assert len(weights) < 400
+        assert weights.isprintable()
+        assert CANARY not in weights

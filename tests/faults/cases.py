@@ -235,6 +235,8 @@ def bounds() -> str:
         "a body, decompressed": f"{bodies.BODY_LIMIT / 2**20:g} MiB",
         "the body of an error": f"{bodies.ERROR_BODY_LIMIT / 2**10:g} KiB, {bodies.ERROR_BODY_SECONDS:g} s",
         "`error_text`": f"{replies.ERROR_TEXT_LIMIT:,} characters",
+        "a reply that litellm has read": f"{bodies.BODY_LIMIT / 2**20:g} MiB",
+        "a wait before the models are asked for again, `Retry-After` included": f"{openai.LONGEST_PAUSE:g} s",
         "`finish_reason`, `model_replied` and ids": f"{replies.NAME_LIMIT} characters",
         "`Retry-After`": f"{LONGEST_RETRY_AFTER:g} s",
         "a wait before another try": f"{LONGEST_WAIT:g} s",

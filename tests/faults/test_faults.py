@@ -6,7 +6,8 @@ import json
 import shutil
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count, pairwise
 from pathlib import Path
@@ -19,16 +20,18 @@ from faults.cases import BY_NAME, CASES, Case
 from faults.lab import ANSWERS, PLAIN, Asked
 from faults.labs import RunningLab, running_lab
 from selftaught_builder import pipeline, sampler
-from selftaught_builder.endpoints import ERRORS, Identity
+from selftaught_builder.endpoints import ERRORS, Identity, Opened
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
+from selftaught_builder.endpoints.pool import Member
 from selftaught_builder.errors import EndpointError, SelftaughtError
 from selftaught_builder.pipeline import Turn
+from selftaught_builder.recipe import Replica
 from selftaught_builder.room import open_room
 from selftaught_builder.sampler import LONGEST_RETRY_AFTER, REFUSED_AFTER
 from selftaught_builder.store.journal import Journal
 from support.command import environment
 from support.rooms import attempts, cli, store_of, write_room
-from support.servers import process
+from support.servers import OpenAIServer, process
 
 CANARY = "sk-canary-5e1f7a09d3"
 AT_ONCE = [case for case in CASES if case.name != "certificate" and not case.stops]
@@ -229,7 +232,13 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tls_url: str, tmp_path
     case = BY_NAME["certificate"]
     folder = named_questions(tmp_path / "room", tls_url, [case] * 3, sample={"k": 1, "concurrency": 1})
     room = open_room(folder)
-    pipeline.sample(room, turn=Turn(client=lambda: Met(room.recipe.endpoint)))
+
+    @asynccontextmanager
+    async def met() -> AsyncIterator[Opened]:
+        async with Met(room.recipe.endpoint) as endpoint:
+            yield Opened([Member(room.recipe.endpoint, endpoint, Replica())])
+
+    pipeline.sample(room, turn=Turn(client=met))
     rows = attempts(folder)
     assert [row["try"] for row in rows] == [1, 1, 1]
     for row in rows:
@@ -241,6 +250,26 @@ def test_such_a_certificate_is_wrong_input_before_anything_is_asked(tls_url: str
     with pytest.raises(EndpointError, match="SSL_CERT_FILE") as raised:
         pipeline.sample(room)
     assert raised.value.exit_code == 2
+
+
+def test_beside_a_server_that_works_no_fault_costs_a_sample(
+    lab: RunningLab, openai_server: OpenAIServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampler, "_wait", lambda number, retry_after: 0.0)  # or the other does it all meanwhile
+    quick = [case for case in CASES if case.quick and case.name != "certificate"]
+    cases = sorted(quick, key=lambda case: case.error == "timeout")  # the other goes on while the lab keeps one waiting
+    between = [one for case in cases for one in (case, BY_NAME["one id"])]  # or the lab were left alone before long
+    settings = {"timeout": 1, "retries": 1, "share": 1000, "replicas": [{"base_url": openai_server.url}]}
+    sample = {"k": 1, "concurrency": 1}
+    folder = named_questions(tmp_path / "room", lab.url, between, endpoint=settings, sample=sample)
+    lab.script()
+    asked = pipeline.sample(open_room(folder))
+    assert (asked.tally.completions, asked.tally.failed) == (len(between), 0)
+    assert {case for _, _, case, _ in lab.seen()["requests"]} >= {
+        case.name for case in cases if case.error != "timeout"
+    }
+    failed = {row["endpoint"] for row in attempts(folder) if row["error"]}
+    assert failed == {lab.url}
 
 
 MIXED = [case.name for case in CASES if case.quick and not case.stops and case.name != "certificate"]

@@ -104,6 +104,12 @@ def test_an_error_that_breaks_off_in_the_key_shows_none_of_it(length: int) -> No
     assert reply.error_text == "HTTP 500: refused: [key]"
 
 
+@pytest.mark.parametrize("written", ["sk-a+b/c=0123456789", "sk-a%2Bb%2Fc%3D0123456789", "sk-a+b\\/c=0123456789"])
+def test_a_key_is_masked_as_a_url_and_json_write_it(written: str) -> None:
+    reply = read_reply(Received(f"refused: {written}".encode(), 500), "sk-other-key-012345", "sk-a+b/c=0123456789")
+    assert reply.error_text == "HTTP 500: refused: [key]"
+
+
 @pytest.mark.parametrize("before", range(ERROR_TEXT_LIMIT - len(KEY) - 12, ERROR_TEXT_LIMIT))
 def test_no_part_of_the_key_shows_where_an_error_is_cut(before: int) -> None:
     assert "sk-c" not in (read_reply(Received(b"x" * before + KEY.encode() * 3, 500), KEY).error_text or "")

@@ -10,6 +10,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -17,12 +18,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 import yaml
+from typer.main import get_command
 
 from hostile import corpus
 from hostile.corpus import Hostile
+from selftaught_builder.cli import app
 from selftaught_builder.errors import InputError
 from selftaught_builder.report import collect
 from selftaught_builder.report.collect import Leak
@@ -186,6 +190,12 @@ COMMANDS = [
     ["export", "ROOM", "--json"],
     ["verify", "ROOM"],
     ["doctor", "ROOM"],
+    ["rationalize", "ROOM"],
+    ["run", "ROOM", "--dry-run"],
+    *(["audit", "ROOM", "why", str(row)] for row in range(2, 240, 24)),
+    ["audit", "ROOM", "why", "3", "--json"],
+    ["audit", "ROOM", "--sql"],
+    ["sql", "ROOM", "--schema"],
 ]
 
 
@@ -316,6 +326,14 @@ def test_a_card_is_no_more_than_a_card(done: Place, tmp_path: Path, one: Hostile
 # The command line.
 
 USES: dict[str, list[str]] = {
+    "sample": ["sample", "TEXT"],
+    "verify": ["verify", "TEXT"],
+    "rationalize": ["rationalize", "TEXT"],
+    "export": ["export", "TEXT"],
+    "train": ["train", "TEXT"],
+    "evaluate": ["evaluate", "TEXT"],
+    "run": ["run", "TEXT"],
+    "why": ["audit", "ROOM", "why", "TEXT"],
     "init": ["init", "TEXT", "--folder", "CWD"],
     "init like": ["init", "mine", "--like", "TEXT", "--folder", "CWD"],
     "audit": ["audit", "ROOM", "TEXT"],
@@ -341,8 +359,12 @@ USES: dict[str, list[str]] = {
     "serve": ["serve", "TEXT"],
     "command": ["TEXT"],
 }
-OPENING = {"audit policy", "status run", "lineage", "sql", "report", "from", "until", "doctor", "status store"}
+OPENING = {"why", "audit policy", "status run", "lineage", "sql", "report", "from", "until", "doctor", "status store"}
 """Those that open a store or look at much, and so meet fewer texts: every 24th; the others meet every eighth."""
+
+
+def test_every_command_meets_hostile_text() -> None:
+    assert set(get_command(app).commands) == {use[0] for use in USES.values() if use[0] != "TEXT"}  # ty: ignore
 
 
 def may_be_an_argument(text: str) -> bool:
@@ -522,6 +544,39 @@ def test_no_file_in_a_stores_place_breaks_anything(place: Place) -> None:
         write(one)
         assert inside("status", place.room).returncode == 2, one.name
         assert path.read_bytes() == one.value, one.name
+
+
+FOREIGN = "\x1b]0;HOSTILE\x07[/x][link=http://127.0.0.1:9]<script>HOSTILE</script>\u202e\n# HOSTILE "
+FOREIGN_TEXT = [
+    *("attempts.finish_reason", "attempts.endpoint", "attempts.model", "attempts.model_replied", "attempts.weights"),
+    *("attempts.price_source", "attempts.error_text", "rounds.endpoint", "rounds.model", "rounds.weights"),
+    *("verdicts.reason", "verdicts.answer", "questions.id", "questions.source", "dataset_versions.policy"),
+    *("dataset_versions.version", "dataset_rows.version"),
+]
+FOREIGN_JSON = ["stages.detail", "attempts.provider", "attempts.parameters", "questions.meta", "rounds.honours"]
+
+
+@pytest.mark.parametrize("columns", [FOREIGN_TEXT, [*FOREIGN_JSON, "verifiers.name"]], ids=["text", "JSON"])
+def test_a_store_from_elsewhere_steers_nothing(small: Place, tmp_path: Path, columns: list[str]) -> None:
+    shutil.copytree(small.room, tmp_path / "room")
+    place = Place(tmp_path, tmp_path / "room", small.secret)
+    with duckdb.connect(str(place.room / "store.duckdb")) as connection:
+        for name in columns:
+            table, column = name.split(".")
+            new = "to_json($1::VARCHAR)" if name in FOREIGN_JSON else f"$1 || coalesce({column}, '')"
+            connection.execute(f"UPDATE {table} SET {column} = {new}", [FOREIGN])
+    page = place.room / "page.html"
+    commands = [["status"], ["audit"], ["audit", "why", "1"], ["audit", "policy", "answer-only", "default"],
+                ["report", "--html", page], ["run", "--dry-run"], ["export"], ["sql", "FROM attempts_wide"]]  # fmt: skip
+    assert check_room(place, [[first, place.room, *rest] for first, *rest in commands]) == ""
+    assert "<script>" not in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["\x1b[31mred", "[bold]room[/x]"])
+def test_a_folders_name_steers_nothing(small: Place, tmp_path: Path, name: str) -> None:
+    shutil.copytree(small.room, tmp_path / name)
+    for command in ("status", "export"):
+        assert wrong_with(inside(command, tmp_path / name)) == "", command
 
 
 def test_no_reply_breaks_anything(place: Place, server: OpenAIServer) -> None:

@@ -17,12 +17,17 @@ import psutil
 import pytest
 import yaml
 
+from selftaught_builder.endpoints import serve
 from selftaught_builder.endpoints.local.server import _environment as local_server_environment
-from selftaught_builder.secrecy import is_secret, without_keys
+from selftaught_builder.endpoints.openai import OpenAIEndpoint, client_settings
+from selftaught_builder.errors import EndpointError
+from selftaught_builder.recipe import EndpointSettings
+from selftaught_builder.secrecy import is_secret, key_of, without_keys
 from selftaught_builder.training import Trainer
+from support import sglang
 from support.command import COMMAND, environment
 from support.inside import inside
-from support.rooms import write_room
+from support.rooms import attempts, write_room
 from support.servers import OpenAIServer
 
 CANARY = "sk-Canary+7/f?=&Zx0123456789"  # has characters that an encoding would change
@@ -201,6 +206,178 @@ def test_the_trainer_gets_no_key_but_what_its_yaml_asks_for(tmp_path: Path, monk
 def test_the_model_served_here_gets_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
     assert CANARY not in local_server_environment().values()
+
+
+SECRETS = ("OPENAI_API_KEY", "CLUSTER_KEY", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD")
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment full of keys."""
+    for name in SECRETS:
+        monkeypatch.setenv(name, CANARY)
+
+
+def brought_up(settings: dict[str, Any], room: Path) -> None:
+    """Have a server started that ends at once."""
+    with serve(EndpointSettings.model_validate(settings), room) as serving, pytest.raises(EndpointError, match="ended"):
+        serving.load()
+
+
+def secrets_in(file: Path) -> set[str]:
+    """Return the names of the variables that hold a key, by what `env` has printed into a file."""
+    lines = dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
+    assert "PATH" in lines
+    return {name for name, value in lines.items() if CANARY in value}
+
+
+@pytest.mark.parametrize(
+    ("names", "environment", "passed"),
+    [
+        ({}, [], set()),
+        ({"api_key_env": "CLUSTER_KEY"}, [], {"CLUSTER_KEY"}),
+        ({}, ["AWS_SECRET_ACCESS_KEY", "NOT_SET"], {"AWS_SECRET_ACCESS_KEY"}),
+    ],
+)
+def test_a_users_own_command_gets_no_key_but_what_the_recipe_names(
+    tmp_path: Path, secrets: None, names: dict[str, str], environment: list[str], passed: set[str]
+) -> None:
+    commands = {"start": ["sh", "-c", "env > start; exit 3"], "stop": ["sh", "-c", "env > stop"]}
+    external = {**commands, "environment": environment}
+    settings = {"kind": "external", "model": "m", "base_url": "http://127.0.0.1:9/v1", "external": external, **names}
+    brought_up(settings, tmp_path)
+    assert [secrets_in(tmp_path / command) for command in commands] == [passed, passed]
+
+
+@pytest.mark.parametrize(
+    ("model", "environment", "passed"),
+    [("base", [], set()), ("org/gated", [], {"HF_TOKEN"}), ("base", ["CLUSTER_KEY"], {"CLUSTER_KEY"})],
+)
+def test_sglang_gets_no_key_but_the_hubs_for_a_model_of_the_hub(
+    tmp_path: Path, secrets: None, monkeypatch: pytest.MonkeyPatch, model: str, environment: list[str], passed: set[str]
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(sglang.STAND_IN))
+    monkeypatch.setenv("STAND_IN", "die")
+    sglang.write_model(tmp_path / "base", "base")
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nenv > "{tmp_path}/seen$1"\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    brought_up(
+        {"kind": "sglang", "model": model, "sglang": {"python": str(python), "environment": environment}}, tmp_path
+    )
+    assert (secrets_in(tmp_path / "seen-c"), secrets_in(tmp_path / "seen-m")) == (set(), passed)
+
+
+# A key in a file.
+
+
+def write_key(file: Path, text: str = f"{CANARY}\nnot the key\n", mode: int = 0o600) -> Path:
+    file.write_text(text)
+    file.chmod(mode)
+    return file
+
+
+def settings_with(folder: Path, name: str) -> EndpointSettings:
+    given = {"kind": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1", "api_key_file": name}
+    return EndpointSettings.model_validate(given, context={"folder": folder})
+
+
+def test_a_key_is_the_first_line_of_the_file_that_the_recipe_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-another")
+    file = write_key(tmp_path / "key", f"\ufeff  {CANARY}\r\nnot the key\n")
+    (tmp_path / "room").mkdir()
+    for name in ("../key", "~/key", str(file)):
+        settings = settings_with(tmp_path / "room", name)
+        assert key_of(settings) == CANARY
+        assert settings.names_a_key
+
+
+def test_a_replica_with_a_variable_of_its_own_is_not_sent_the_key_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPLICA_KEY", "sk-of-the-replica")
+    write_key(tmp_path / "key")
+    write_key(tmp_path / "other", "sk-in-a-file")
+    replicas = [{"base_url": "http://127.0.0.1:7/v1", "api_key_env": "REPLICA_KEY"},
+                {"base_url": "http://127.0.0.1:6/v1", "api_key_file": "other"}]  # fmt: skip
+    given = {"kind": "openai", "base_url": "http://127.0.0.1:9/v1", "api_key_file": "key", "replicas": replicas}
+    settings = EndpointSettings.model_validate(given, context={"folder": tmp_path})
+    assert [key_of(door) for door in settings.doors] == [CANARY, "sk-of-the-replica", "sk-in-a-file"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "no such file"),
+        ("", "no key on its first line"),
+        ("\n" + CANARY, "no key on its first line"),
+        ("x" * 5000, "no key on its first line"),
+        (CANARY + "é", "a character that no key has"),
+        (CANARY + "\0", "a character that no key has"),
+    ],
+)
+def test_a_file_without_a_key_is_named_and_not_shown(tmp_path: Path, text: str | None, told: str) -> None:
+    if text is not None:
+        write_key(tmp_path / "key", text)
+    with pytest.raises(EndpointError, match=told) as raised:
+        OpenAIEndpoint(settings_with(tmp_path, "key"))
+    assert str(raised.value.place) == str(tmp_path / "key")
+    assert CANARY not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        {"api_key_env": CANARY},
+        {"api_key_env": "MY_KEY", "api_key_file": "key"},
+        {"api_key": CANARY},
+        {"external": {"start": ["x"], "environment": [f"A_KEY={CANARY}"]}},
+        {"extra_body": {"extra_headers": {"x-api-key": CANARY}}},
+        {"extra_body": {"aws_secret_access_key": CANARY}},
+        {"replicas": [{"base_url": "http://127.0.0.1:9/v1", "api_key_env": CANARY}]},
+    ],
+)
+def test_a_key_in_the_place_of_its_name_is_wrong_and_not_shown(tmp_path: Path, endpoint: dict[str, Any]) -> None:
+    room = write_room(tmp_path / "room", "http://127.0.0.1:9/v1", endpoint=endpoint)
+    for command in ("sample", "doctor", "status"):
+        done = inside(command, room)
+        assert done.returncode in (1, 2)
+        assert found_in((done.stdout + done.stderr).encode()) == []
+
+
+def test_a_key_out_of_a_file_is_nowhere_either(tmp_path: Path, openai_server: OpenAIServer) -> None:
+    file = write_key(tmp_path / "key", mode=0o644)
+    room = write_room(
+        tmp_path / "room", openai_server.url, endpoint={"api_key_file": "../key", "retries": 0}, keep="answer-only"
+    )
+    told = [{"kind": "none", "every": 2, "payload": {"id": CANARY, "model": CANARY}},
+            {"kind": "status", "status": 500, "text": f"Bearer {CANARY} failed", "every": 3}]  # fmt: skip
+    extra = {"/model_info": {"model_path": CANARY, "weight_version": CANARY}}
+    openai_server.configure(api_key=CANARY, faults=told, extra=extra)
+    commands = ("doctor", "sample", "verify", "export", "status", "audit", "report")
+    said = {command: call(command, room, *(["--json"] if command != "report" else [])) for command in commands}
+    openai_server.configure(api_key="another")
+    said["refused"] = call("sample", room)
+    file.unlink()
+    said["gone"] = call("sample", room)
+    assert b"others than its owner may read it" in said["doctor"]
+    assert str(file).encode() in said["refused"].replace(b"/room/..", b"")
+    assert b"no such file" in said["gone"]
+    assert len(attempts(room)) == 20
+    assert {name: found_in(text) for name, text in said.items() if found_in(text)} == {}
+    assert found_in(_all_text(room)) == []
+    assert {path for path in room.rglob("*") if path.is_file() and found_in(path.read_bytes())} == set()
+
+
+def test_the_model_served_here_is_sent_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", CANARY)
+    for kind in ("local", "sglang"):
+        settings = EndpointSettings.model_validate({"kind": kind, "model": "m"})
+        _, headers, key = client_settings(settings, "http://127.0.0.1:9/v1")
+        assert (key, CANARY in str(headers)) == ("", False)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ class Config:
         latency: seconds before a reply; each seed waits between half and one and a half of it.
         most: requests at once; those above it are answered 429 at once.
         models: ids that /models lists; None answers 404 there.
+        models_faults: what goes wrong with the first requests there, one after the other: {"status": N, "retry_after": S},
+            {"kind": "reset"}, {"kind": "hang"} or {"kind": "raw", "body": TEXT}.
         api_key: the bearer token required, if any.
         right, right_hinted: share of seeds that get a right answer, without and with the answer in the prompt.
         answers: question text to answer; sums such as `3 + 4` are answered without it.
@@ -46,6 +48,7 @@ class Config:
     latency: float = 0.0
     most: int | None = None
     models: list[str] | None = field(default_factory=lambda: ["stand-in"])
+    models_faults: list[dict[str, Any]] = field(default_factory=list)
     api_key: str | None = None
     right: float = 0.5
     right_hinted: float = 0.9
@@ -59,10 +62,11 @@ class Config:
 class Seen:
     """What `/control/stats` tells of the requests for completions since the last configuration.
 
-    `in_flight_sum` adds up how many there were at once as each came.
+    `in_flight_sum` adds up how many there were at once as each came; `listings` counts the requests for /models.
     """
 
     requests: int = 0
+    listings: int = 0
     in_flight: int = 0
     in_flight_max: int = 0
     in_flight_sum: int = 0
@@ -102,8 +106,13 @@ class StandIn:
         """Say what was seen."""
         return web.json_response(vars(self.seen))
 
-    async def models(self, request: web.Request) -> web.Response:
+    async def models(self, request: web.Request) -> web.StreamResponse:
         """List the models."""
+        self.seen.listings += 1
+        if self.seen.listings <= len(self.config.models_faults):
+            return await self._answer(
+                request, {}, {"kind": "status", **self.config.models_faults[self.seen.listings - 1]}
+            )
         if not self._allowed(request):
             return _error(401, f"Incorrect API key provided: {request.headers.get('Authorization', '')}")
         if self.config.models is None:

@@ -34,11 +34,20 @@ def _width() -> int | None:
     return None if sys.stdout is None or sys.stdout.isatty() or "COLUMNS" in os.environ else _FILE_COLUMNS
 
 
+class _Plainly(Console):
+    """Shows control characters also in what was printed without `plain`: the name of a folder, say."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a text that is no rich text yet as one."""
+        return super().render_str(_CONTROLS.sub(_shown, text), **options)
+
+
 _FILE_COLUMNS = 180
-console = Console(highlight=False, width=_width())
-errors = Console(stderr=True, highlight=False)
+console = _Plainly(highlight=False, width=_width())
+errors = _Plainly(stderr=True, highlight=False)
 
 _NARROW = 24
+_WIDE = 100  # columns; with fewer the money would go to a line of its own
 _FEW_ROWS = 3
 
 # C0 and C1 controls, and the characters that reorder, hide or break text.
@@ -55,12 +64,16 @@ def plain(value: object, *, lines: bool = False, limit: int | None = None) -> Te
         lines: keep line breaks; else they become spaces.
         limit: cut to so many characters.
     """
-    text = _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", str(value))
+    text = _CONTROLS.sub(_shown, str(value))
     if not lines:
         text = " ".join(text.split())
     if limit and len(text) > limit:
         text = text[: limit - 1] + "…"
     return Text(text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    return f"\\x{ord(found[0]):02x}"
 
 
 def show_json(data: Any) -> None:
@@ -210,7 +223,7 @@ class Display:
         """Show a bar until the stage is over."""
         columns = (
             TextColumn("{task.description:<12}"),
-            BarColumn(bar_width=12),
+            BarColumn(bar_width=12 if errors.width >= _WIDE else 4),
             TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
             _Rates(),
             _TimeLeft(),

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
-from rich.text import Text
 
 from selftaught_builder.accounts import Accounts, Figures
 from selftaught_builder.cli.display import console, plain
@@ -85,7 +84,7 @@ def _add(table: Table, label: str, figures: Figures, style: str = "") -> None:
     money = _money(figures.cost) + ("+?" if figures.unpriced and figures.cost is not None else "")
     unknown = figures.uncounted == figures.attempts > 0
     tokens = ["?" if unknown else _long(count) for count in (figures.tokens_in, figures.tokens_out)]
-    table.add_row(Text(label), f"{figures.attempts:,}", *tokens, money, style=style)
+    table.add_row(plain(label, lines=True), f"{figures.attempts:,}", *tokens, money, style=style)
 
 
 def _money(cost: float | None) -> str:

@@ -31,7 +31,9 @@ def show_why(why: Why) -> None:
         lines.add_row("known answer", plain(why.gold, limit=60))
     within = sum(tried.exported for tried in why.attempts)
     held = f" ({within} of {len(why.attempts)} attempts in {why.version})" if why.version and why.attempts else ""
-    lines.add_row("became", Text.assemble((plain(why.reason).plain, "green" if within else "yellow"), held))
+    lines.add_row(
+        "became", Text.assemble((plain(why.reason).plain, "green" if within else "yellow"), plain(held, lines=True))
+    )
     if why.attempts:
         lines.add_row("policy", plain(why.policy, limit=400))
     console.print(lines)
@@ -56,7 +58,7 @@ def _show_attempt(tried: Tried, version: str, *, run: bool) -> None:
     console.print(plain(" · ".join(facts)), style="cyan")
     lines = _lines()
     if tried.exported:
-        lines.add_row("in", Text(version, style="green"))
+        lines.add_row("in", Text(plain(version).plain, style="green"))
     by_clause = any(clause.startswith(("hard rule: ", "policy: ")) for clause in tried.because)
     for place, clause in enumerate([FATES[tried.fate], *tried.because] if by_clause else tried.because):
         lines.add_row("" if place else "out", Text(plain(clause, limit=_CLIP).plain, style="yellow"))
@@ -68,7 +70,7 @@ def _show_attempt(tried: Tried, version: str, *, run: bool) -> None:
             lines.add_row(said.outcome, plain(f"{said.verifier}{reason}", limit=_CLIP))
     passed = [said.verifier for said in tried.verdicts if said.outcome == "pass"]
     if passed:
-        lines.add_row("pass", Text(", ".join(passed)))
+        lines.add_row("pass", plain(", ".join(passed)))
     if tried.completion:
         lines.add_row("says", plain(tried.completion, lines=tried.asked, limit=None if tried.asked else _CLIP))
     console.print(lines)
@@ -76,7 +78,7 @@ def _show_attempt(tried: Tried, version: str, *, run: bool) -> None:
 
 def _where(why: Why) -> Text:
     row = f"row {why.row}" if why.row and why.id else ""
-    return Text(", ".join(filter(None, (row, why.hash))), style="dim")
+    return Text(plain(", ".join(filter(None, (row, why.hash)))).plain, style="dim")
 
 
 def _lines() -> Table:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import http.client
 import json
-import urllib.error
+import time
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from selftaught_builder.endpoints.listing import listed
 from selftaught_builder.endpoints.openai import client_settings
+from selftaught_builder.endpoints.replies import ERROR_TEXT_LIMIT, read_json
 from selftaught_builder.endpoints.weights import LOOPBACK
 from selftaught_builder.recipe import EndpointSettings
+from selftaught_builder.secrecy import scrub
 
 _BODY_LIMIT = 2**22
+_BLOCK = 2**16
 
 
 class Control:
     """The routes beside the completions of a server.
+
+    What it returns is bounded, and does not hold the key.
 
     Args:
         settings: the recipe's `endpoint` section, for the key.
@@ -37,9 +44,9 @@ class Control:
         self._root = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
         self.on_this_machine = parts.hostname in LOOPBACK
         self._headers = {**headers, "Content-Type": "application/json"}
-        # This machine is never asked through a proxy; a redirect is never followed, for the key is for no other place.
+        # This machine is never asked through a proxy.
         proxies = [urllib.request.ProxyHandler({})] if self.on_this_machine else []
-        self._opener = urllib.request.build_opener(*proxies, _NoRedirect())
+        self._opener = urllib.request.build_opener(*proxies, _AsItCame())
 
     def ask(self, path: str, body: Mapping[str, Any] | None = None, *, timeout: float = 30.0) -> tuple[int, Any]:
         """Return status and JSON body of a GET, or of a POST where there is a body to send.
@@ -50,38 +57,47 @@ class Control:
             timeout: seconds.
 
         Returns:
-            The status, 0 where there was no reply, and the parsed body; where it is no JSON, what there was, as text.
+            The status, 0 where there was no reply, and the parsed body; where it is no JSON, the start of what there was,
+            as text.
         """
         url = f"{self._root}{path}" if path.startswith("/") else f"{self.base_url}/{path}"
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, data, self._headers)  # noqa: S310 - http(s), as checked above
+        deadline = time.monotonic() + timeout
         try:
             with self._opener.open(request, timeout=timeout) as reply:
-                return reply.status, _parse(reply.read(_BODY_LIMIT))
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, _parse(error.read(_BODY_LIMIT))
-        except (OSError, ValueError) as error:
-            return 0, self.scrub(str(getattr(error, "reason", error)))
+                return reply.status, self._parse(_read(reply, deadline))
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            return 0, self.scrub(str(getattr(error, "reason", error)))[:ERROR_TEXT_LIMIT]
 
     def models(self) -> list[dict[str, Any]]:
         """Return what the server lists under /models; nothing where it lists nothing."""
-        _, listing = self.ask("models")
-        rows = listing.get("data") if isinstance(listing, dict) else None
-        return [row for row in rows or [] if isinstance(row, dict) and isinstance(row.get("id"), str)]
+        return listed(self.ask("models")[1])
 
     def scrub(self, text: str) -> str:
         """Return a text without the key."""
-        return text.replace(self._key, "[key]") if self._key else text
+        return scrub(text, self._key)
+
+    def _parse(self, raw: bytes) -> Any:
+        found = read_json(raw, self._key)
+        return self.scrub(raw.decode("utf-8", "replace"))[:ERROR_TEXT_LIMIT] if found is None else found
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        """Follow nothing; the redirect itself becomes the reply."""
+class _AsItCame(urllib.request.HTTPErrorProcessor):
+    """Makes a reply of every status; of a redirect, too, which is not followed, since the key is for no other place."""
+
+    def http_response(self, request: urllib.request.Request, response: Any) -> Any:
+        """Return the response."""
+        return response
+
+    https_response = http_response
 
 
-def _parse(raw: bytes) -> Any:
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        return raw[:2000].decode("utf-8", "replace")
+def _read(reply: http.client.HTTPResponse, deadline: float) -> bytes:
+    """Return a body's first `_BODY_LIMIT` bytes; raises TimeoutError where they have not come before the deadline."""
+    body = bytearray()
+    while len(body) < _BODY_LIMIT and (block := reply.read1(_BLOCK)):
+        body += block
+        if time.monotonic() > deadline:
+            raise TimeoutError("the reply does not end")
+    return bytes(body)

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from selftaught_builder.endpoints.checkpoint import Wanted, find_wanted
 from selftaught_builder.endpoints.control import Control
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
+from selftaught_builder.endpoints.replies import NAME_LIMIT
 from selftaught_builder.endpoints.served import ServedEndpoint
 from selftaught_builder.endpoints.serving import Timed
 from selftaught_builder.endpoints.supervised import Supervised, how_it_ended, open_log
 from selftaught_builder.errors import EndpointError
+from selftaught_builder.secrecy import key_place
 
 if TYPE_CHECKING:
     from selftaught_builder.recipe import EndpointSettings, ExternalSettings
@@ -80,6 +82,7 @@ class ExternalServing(Timed):
             self._external.start,
             folder=self._room,
             environment=environment,
+            keep={*self._external.environment, *([self.settings.api_key_env] if self.settings.names_a_key else [])},
             log=self._log,
             stop=self._external.stop or (),
         )
@@ -101,13 +104,14 @@ class ExternalServing(Timed):
             elif self.closed:
                 problem = "the start was broken off"
             elif control.ask("models")[0] in (401, 403):
-                problem = f"{control.base_url} refuses the API key in {self.settings.api_key_env}"
+                problem = f"{control.base_url} refuses the API key in {key_place(self.settings)}"
             elif time.monotonic() > deadline:
-                names = ", ".join(row["id"] for row in control.models()[:5]) or "nothing"
+                names = ", ".join(row["id"][:NAME_LIMIT] for row in control.models()[:5]) or "nothing"
                 problem = f"{control.base_url} does not serve `{wanted.name}` within {limit:g} s (it lists: {names})"
             if problem:
                 mend = (
                     f"It has to serve $SELFTAUGHT_MODEL there as $SELFTAUGHT_SERVED_NAME. "
+                    f"Variables that look like keys reach it where `external.environment` lists them. "
                     f"Its log is {process.log}, and ends:\n{control.scrub(process.last_lines())}"
                 )
                 raise EndpointError(problem, place=" ".join(self._external.start), mend=mend)

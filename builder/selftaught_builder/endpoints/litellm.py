@@ -6,38 +6,50 @@ from the network, and its retries are off, because every try is an attempt row o
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
+import sys
 import time
+import warnings
+from collections.abc import Mapping
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from selftaught_builder.endpoints.base import Identity, Reply, Request
-from selftaught_builder.endpoints.replies import error_class, parse_completion, read_retry_after
+from selftaught_builder.endpoints.bodies import BODY_LIMIT
+from selftaught_builder.endpoints.openai import split_url
+from selftaught_builder.endpoints.replies import Received, read_reply
 from selftaught_builder.errors import EndpointError
 from selftaught_builder.keys import UNKNOWN_WEIGHTS
 from selftaught_builder.recipe import Prices
+from selftaught_builder.secrecy import key_of, key_place, keys_in
 
 if TYPE_CHECKING:
     from selftaught_builder.recipe import EndpointSettings
 
 # Releases that carried a credential stealer, or were withdrawn.
 BAD_RELEASES = ("1.82.7", "1.82.8", "1.107.")
-LITELLM_ERRORS = {"Timeout": "timeout", "APIConnectionError": "connection", "RateLimitError": "rate_limit"}
+LITELLM_ERRORS = {"Timeout": "timeout", "APIConnectionError": "connection"}
+"""Whose HTTP status says something else."""
 
 
 class LiteLLMEndpoint:
     """A provider behind litellm; the model is named as litellm names it (`anthropic/…`, `gemini/…`).
 
     Raises:
-        EndpointError: litellm is not installed, or is a release that must not run.
+        EndpointError: litellm is not installed, or is a release that must not run; or a base URL or key that cannot be used.
     """
 
     def __init__(self, settings: EndpointSettings) -> None:
         self.settings, self.slots = settings, 32
+        if settings.base_url is not None:
+            split_url(settings.base_url, key_place(settings))
         self._litellm = _import_litellm()
-        self._key = os.environ.get(settings.api_key_env, "").strip()
+        # Without a key of its own litellm finds the provider's: OpenAI's is not for the others. Which one it takes is
+        # its own business, so that none of them is to be seen in what comes back.
+        self._key = key_of(settings) if settings.names_a_key else ""
+        self._secrets = tuple({*filter(None, [self._key]), *keys_in(os.environ)})
 
     async def __aenter__(self) -> LiteLLMEndpoint:
         return self
@@ -53,7 +65,7 @@ class LiteLLMEndpoint:
             raise EndpointError(
                 f"`{self.settings.model}`: {(reply.error_text or '')[:300]}",
                 place="litellm",
-                mend="Check endpoint.model and the provider's API key variable.",
+                mend="Check endpoint.model, and the provider's API key in its variable or where the recipe says.",
             )
         where = self.settings.base_url or "litellm"
         return Identity(where, self.settings.model, UNKNOWN_WEIGHTS)
@@ -62,12 +74,17 @@ class LiteLLMEndpoint:
         """Ask for one sample; whatever happens is in the reply."""
         started = time.perf_counter()
         try:
-            response = await self._send(request)
-            reply = parse_completion(orjson.dumps(response.model_dump(mode="json")))
+            async with asyncio.timeout(self.settings.timeout):  # the providers' clients bound the time to the next byte
+                response = await self._send(request)
+        except TimeoutError:
+            late = f"no whole reply within {self.settings.timeout:g} s".encode()
+            reply = read_reply(Received(late, error="timeout"))
+        except Exception as error:  # litellm raises its own, the providers' and transport errors
+            reply = read_reply(_failure(error), *self._secrets)
+        else:
+            reply = read_reply(_received(response), *self._secrets)
             if reply.error is None:
                 reply.cost, reply.price_source = self._cost(response)
-        except Exception as error:  # litellm raises its own, the providers' and transport errors
-            reply = self._failed(error)
         reply.latency = time.perf_counter() - started
         return reply
 
@@ -75,8 +92,7 @@ class LiteLLMEndpoint:
         shared = {
             "model": self.settings.model,
             "api_base": self.settings.base_url,
-            # Without a variable of its own litellm finds the provider's: OpenAI's key is not for the others.
-            "api_key": (self.settings.names_a_key and self._key) or None,
+            "api_key": self._key or None,
             "timeout": self.settings.timeout,
             "num_retries": 0,
             "max_retries": 0,
@@ -104,16 +120,29 @@ class LiteLLMEndpoint:
             return None, None  # a model that litellm has no price for: unknown, never zero
         return cost, "recipe" if prices else "litellm"
 
-    def _failed(self, error: Exception) -> Reply:
-        status = getattr(error, "status_code", None)
-        kind = LITELLM_ERRORS.get(type(error).__name__)
-        if kind is None:
-            kind = error_class(status) if isinstance(status, int) and status != 200 else "connection"
-        text = f"{type(error).__name__}: {error}"
-        if self._key:
-            text = text.replace(self._key, "[key]")
-        headers = getattr(getattr(error, "response", None), "headers", None) or {}
-        return Reply(error=kind, error_text=text[:2000], retry_after=read_retry_after(headers))
+
+def _received(response: Any) -> Received:
+    """Return what litellm made of a response as the body that a server would have sent."""
+    try:
+        raw = json.dumps(response.model_dump(), default=str).encode()
+    except Exception as error:  # what it made may be of any kind
+        return Received(_said(error), error="malformed")
+    if len(raw) > BODY_LIMIT:
+        return Received(f"the reply is over {BODY_LIMIT} bytes".encode(), error="too_large")
+    return Received(raw)
+
+
+def _failure(error: Exception) -> Received:
+    """Return what litellm raised as the response that it stands for."""
+    status, headers = getattr(error, "status_code", None), getattr(error, "litellm_response_headers", None)
+    if type(error).__name__ not in LITELLM_ERRORS and isinstance(status, int) and 300 <= status < 1000:
+        headers = headers if isinstance(headers, Mapping) else {}
+        return Received(_said(error), status, {str(name).title(): str(value) for name, value in headers.items()})
+    return Received(_said(error), error=LITELLM_ERRORS.get(type(error).__name__, "connection"))
+
+
+def _said(error: Exception) -> bytes:
+    return f"{type(error).__name__}: {error}".encode(errors="replace")
 
 
 def mapped_prices(model: str) -> Prices | None:
@@ -150,4 +179,19 @@ def _import_litellm() -> Any:
 
     litellm.suppress_debug_info = True
     litellm.telemetry = False
+    warnings.filterwarnings("ignore", "Pydantic serializer warnings", UserWarning)  # they quote what a server sent
+    for name in ("httpx", "httpx2"):  # the providers' clients are built on one of these
+        if name in sys.modules:
+            _refuse_redirects(sys.modules[name].AsyncClient)
     return litellm
+
+
+def _refuse_redirects(client: Any) -> None:
+    """Let a class of clients follow no redirect: it takes `Authorization` off for another host, and no `x-api-key`."""
+    send = client.send
+
+    async def send_unredirected(self: Any, request: Any, **options: Any) -> Any:
+        return await send(self, request, **{**options, "follow_redirects": False})
+
+    if send.__name__ != send_unredirected.__name__:  # else that is done
+        client.send = send_unredirected

@@ -7,8 +7,10 @@ Redirects are refused, so that a key is never sent to another place.
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import os
+import random
 import time
 from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
@@ -17,16 +19,27 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 import orjson
 
-from selftaught_builder.endpoints.base import Identity, Reply, Request
+from selftaught_builder.endpoints.base import ERRORS, Identity, Reply, Request
 from selftaught_builder.endpoints.bodies import ENCODINGS, BodyError, read_body, read_start
+from selftaught_builder.endpoints.listing import listed
 from selftaught_builder.endpoints.replies import ERROR_TEXT_LIMIT as ERROR_TEXT_LIMIT
-from selftaught_builder.endpoints.replies import NAME_LIMIT, Received, read_reply
+from selftaught_builder.endpoints.replies import (
+    NAME_LIMIT,
+    Received,
+    error_class,
+    read_json,
+    read_reply,
+    read_retry_after,
+)
 from selftaught_builder.endpoints.weights import LOOPBACK, served_weights
 from selftaught_builder.errors import EndpointError
 from selftaught_builder.recipe import EndpointSettings, Prices
+from selftaught_builder.secrecy import key_of, key_place, scrub
 
 CONNECT_SECONDS = 30.0
 """How long a connection may take, TLS included."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
+"""Seconds between two tries at a server that starts, or has too much to do, before anything is asked."""
 _LISTED = 1000
 
 
@@ -110,19 +123,42 @@ class OpenAIEndpoint:
             return _failure("connection", f"{type(error).__name__}: {error}")
 
     async def _get(self, url: str) -> tuple[int, Any]:
-        """Return status and parsed JSON (None where it is none) of a GET."""
+        """Return status and parsed JSON (None where it is none) of a GET; the key is not in it."""
+        received = await self._fetch(url)
+        return received.status, read_json(received.raw, self._key)
+
+    async def _fetch(self, url: str) -> Received:
         assert self._session is not None, "enter the endpoint first"  # noqa: S101
         async with self._session.get(url, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=30)) as response:
             try:
-                return response.status, orjson.loads(await read_body(response))
-            except (BodyError, orjson.JSONDecodeError):
-                return response.status, None
+                return Received(await read_body(response), response.status, response.headers)
+            except BodyError:
+                return Received(b"", response.status, response.headers)
+
+    async def _list_models(self) -> Received:
+        """Ask for the list of models, again and again while the server may only be starting or have too much to do.
+
+        A refused connection is no such case: the address is wrong, or the server is not up.
+        """
+        for number in range(self.settings.retries):
+            wait = None
+            try:
+                received = await self._fetch(f"{self.base_url}/models")
+                if received.status < 400 or not ERRORS[error_class(received.status)]:
+                    return received
+                wait = read_retry_after(received.headers)
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+                raise
+            except (TimeoutError, aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientPayloadError):
+                pass
+            await asyncio.sleep(_pause(number, wait))
+        return await self._fetch(f"{self.base_url}/models")
 
     async def _check_model(self) -> None:
         """Servers accept any model name in a request, so the name is checked against their list."""
         place = self.base_url
         try:
-            status, listing = await self._get(f"{self.base_url}/models")
+            received = await self._list_models()
         except aiohttp.ClientConnectorCertificateError as error:
             raise EndpointError(
                 f"cannot prove who it is: {self._scrub(str(error))}",
@@ -136,13 +172,14 @@ class OpenAIEndpoint:
                 place=place,
                 mend="Check endpoint.base_url, and that the server is up.",
             ) from None
+        status = received.status
         if status in (401, 403):
             raise EndpointError(
                 f"refuses the API key (HTTP {status})",
                 place=place,
-                mend=f"Put a valid key into the environment variable {self.settings.api_key_env}.",
+                mend=f"Put a valid key into {key_place(self.settings)}.",
             )
-        known = _model_ids(listing)
+        known = [row["id"] for row in listed(read_json(received.raw, self._key))]
         if status == 200 and known and self.settings.model not in known:
             close = difflib.get_close_matches(self.settings.model, known[:_LISTED], n=3) or sorted(known)[:5]
             served = self._scrub(", ".join(name[:NAME_LIMIT] for name in close))
@@ -150,10 +187,15 @@ class OpenAIEndpoint:
                 f"does not serve the model `{self.settings.model}`", place=place, mend=f"It serves: {served}."
             )
         if status >= 300 and status not in (404, 405):
-            raise EndpointError(f"answers HTTP {status} to /models", place=place, mend="Check endpoint.base_url.")
+            again = status >= 400 and ERRORS[error_class(status)]
+            raise EndpointError(
+                f"answers HTTP {status} to /models" + (f", {self.settings.retries + 1} times" if again else ""),
+                place=place,
+                mend="Try again when it is up and has less to do." if again else "Check endpoint.base_url.",
+            )
 
     def _scrub(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if self._key else text
+        return scrub(text, self._key)[:ERROR_TEXT_LIMIT]
 
 
 def client_settings(settings: EndpointSettings, base_url: str | None) -> tuple[str, dict[str, str], str]:
@@ -164,25 +206,13 @@ def client_settings(settings: EndpointSettings, base_url: str | None) -> tuple[s
     """
     import openai
 
-    key = os.environ.get(settings.api_key_env, "").strip()
+    key, place = key_of(settings), key_place(settings)
     url = base_url or settings.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
-    parts = _split(url)
-    if "@" in (parts.netloc or url) or parts.query:
-        raise EndpointError(
-            "the URL holds a credential or a query",
-            place="endpoint.base_url",
-            mend=f"Give http://HOST:PORT/v1, and put the key into {settings.api_key_env}.",
-        )
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise EndpointError(f"`{url}` is no http(s) URL", place="endpoint.base_url", mend="Give http://HOST:PORT/v1.")
-    if not (key.isascii() and key.isprintable()):
-        raise EndpointError(
-            "the API key holds a character that no key has", place=settings.api_key_env, mend="Set it anew."
-        )
+    parts = split_url(url, place)
     if not key and (settings.names_a_key or parts.hostname not in LOOPBACK):
         raise EndpointError(
             f"no API key for {parts.hostname}",
-            place=settings.api_key_env,
+            place=place,
             mend="Set this environment variable, or `endpoint.base_url` to a server that needs no key.",
         )
     try:
@@ -196,12 +226,27 @@ def client_settings(settings: EndpointSettings, base_url: str | None) -> tuple[s
     return clean, headers, key
 
 
-def _split(url: str) -> SplitResult:
+def split_url(url: str, key_place: str) -> SplitResult:
+    """Return a base URL's parts.
+
+    Args:
+        url: the URL.
+        key_place: where the key should stand, for an error.
+
+    Raises:
+        EndpointError: it is no http(s) URL, or holds a credential or a query, which are not shown.
+    """
+    mend = "Give http://HOST:PORT/v1."
     try:
         parts = urlsplit(url)
         _ = parts.port  # is read when asked for
     except ValueError as error:
-        raise EndpointError(f"no URL: {error}", place="endpoint.base_url", mend="Give http://HOST:PORT/v1.") from None
+        raise EndpointError(f"no URL: {error}", place="endpoint.base_url", mend=mend) from None
+    if "@" in (parts.netloc or url) or parts.query:
+        mend = f"Give http://HOST:PORT/v1, and put the key into {key_place}."
+        raise EndpointError("the URL holds a credential or a query", place="endpoint.base_url", mend=mend)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise EndpointError(f"`{url}` is no http(s) URL", place="endpoint.base_url", mend=mend)
     return parts
 
 
@@ -218,9 +263,11 @@ def _failure(error: str, text: str) -> Received:
     return Received(text.encode(errors="replace"), error=error)
 
 
-def _model_ids(listing: Any) -> list[str]:
-    rows = listing.get("data") if isinstance(listing, dict) else None
-    return [row["id"] for row in rows or [] if isinstance(row, dict) and isinstance(row.get("id"), str)]
+def _pause(number: int, retry_after: float | None) -> float:
+    """Seconds before the next try: what the server asked for within bounds, else more each time."""
+    if retry_after is not None:
+        return min(retry_after, LONGEST_PAUSE)
+    return min(LONGEST_PAUSE, FIRST_PAUSE * 2**number) * random.uniform(0.5, 1.0)  # noqa: S311
 
 
 def _cost(reply: Reply, prices: Prices) -> float | None:

@@ -10,21 +10,20 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
 
 from selftaught_builder.endpoints.base import Reply
+from selftaught_builder.secrecy import MASK, SECRET_LENGTH, scrub, scrub_bytes
 
 ERROR_TEXT_LIMIT = 2000
 """Characters of an error that are kept."""
 NAME_LIMIT = 200
 """Characters kept of what a server calls itself, its model, and its reason for ending."""
-SECRET_LENGTH = 12
-"""A shorter key is a placeholder such as `EMPTY`, and may well be a word of a completion."""
 
 THINK_OPEN, THINK_CLOSE = "<think>", "</think>"
 KEPT_FROM_PAYLOAD = ("id", "created", "system_fingerprint", "service_tier")
@@ -51,21 +50,30 @@ class Received:
     error: str | None = None
 
 
-def read_reply(received: Received, key: str = "") -> Reply:
+def read_reply(received: Received, *keys: str) -> Reply:
     """Return what a response is: a completion, or an error of some class.
 
     Args:
         received: the response.
-        key: the API key, which the reply then does not hold, whatever the server echoes.
+        keys: the API keys, which the reply then does not hold, whatever the server echoes.
     """
     reply = _read(received)
-    if key and reply.error:  # read anew, since a cut could leave half a key
-        received = Received(_without_key(received.raw, key.encode()), received.status, received.headers, received.error)
+    if reply.error:  # read anew, since a cut could leave half a key
+        received = replace(received, raw=_without_keys(received.raw, keys))
         reply = _read(received)
-    if key and (reply.error or len(key) >= SECRET_LENGTH):
-        _rewrite(reply, lambda text: text.replace(key, "[key]"), "key")
+    masked = keys if reply.error else [key for key in keys if len(key) >= SECRET_LENGTH]
+    if masked:
+        _rewrite(reply, lambda text: scrub(text, *masked), "key")
     _cut(reply)
     return reply
+
+
+def read_json(raw: bytes, key: str) -> Any:
+    """Return the JSON of a body that is no completion, without the key; None where it is none."""
+    try:
+        return orjson.loads(scrub_bytes(raw, key) if len(key) >= SECRET_LENGTH else raw)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def error_class(status: int) -> str:
@@ -230,12 +238,13 @@ def _cut(reply: Reply) -> None:
         reply.error_text = clean_text(reply.error_text)[:ERROR_TEXT_LIMIT]
 
 
-def _without_key(raw: bytes, key: bytes) -> bytes:
-    """Replace the key, and the start of one that the body breaks off in."""
-    raw = raw.replace(key, b"[key]")
-    for length in range(len(key) - 1, _LEAST_OF_A_KEY - 1, -1):
-        if raw.endswith(key[:length]):
-            return raw[:-length] + b"[key]"
+def _without_keys(raw: bytes, keys: Collection[str]) -> bytes:
+    """Replace the keys, and the start of one that the body breaks off in."""
+    raw = scrub_bytes(raw, *keys)
+    for key in (key.encode() for key in keys):
+        for length in range(len(key) - 1, _LEAST_OF_A_KEY - 1, -1):
+            if raw.endswith(key[:length]):
+                return raw[:-length] + MASK.encode()
     return raw
 
 

@@ -8,13 +8,14 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from selftaught_builder.endpoints import supervisor
 from selftaught_builder.errors import EndpointError
 from selftaught_builder.logs import last_lines
+from selftaught_builder.secrecy import without_keys
 
 GRACE_SECONDS, STOP_SECONDS = 10.0, 120.0
 
@@ -25,7 +26,8 @@ class Supervised:
     Args:
         command: the program and its arguments; no shell reads it.
         folder: the working directory.
-        environment: variables over this process's own.
+        environment: variables over this process's own, of which those that look like keys are left out.
+        keep: names of such variables that are passed all the same.
         log: the file that its output is appended to.
         stop: a command that runs whenever the first is ended.
 
@@ -39,6 +41,7 @@ class Supervised:
         *,
         folder: Path,
         environment: Mapping[str, str],
+        keep: Collection[str] = (),
         log: Path,
         stop: Sequence[str] = (),
     ) -> None:
@@ -51,7 +54,7 @@ class Supervised:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=folder,
-            env={**os.environ, **environment},
+            env={**without_keys(os.environ, keep), **environment},
             start_new_session=True,  # Ctrl-C in the terminal is ours to handle
         )
         first = self._hear(None)

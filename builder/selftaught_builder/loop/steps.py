@@ -96,7 +96,7 @@ class Ledger:
                 "SELECT round, stage, detail, recipe_hash FROM stages WHERE run = ? AND finished_at IS NOT NULL",
                 [self.run],
             ).fetchall()
-        return {Step(number, stage): {**json.loads(detail), "recipe": recipe} for number, stage, detail, recipe in rows}
+        return {Step(number, stage): {**as_object(detail), "recipe": recipe} for number, stage, detail, recipe in rows}
 
     def begin(self, step: Step, recipe: Recipe) -> None:
         """Write down that a step begins, under this recipe."""
@@ -143,3 +143,9 @@ def shaping_hash(recipe: Recipe) -> str:
         "endpoint": recipe.endpoint.model_copy(update={"replicas": [], "share": None}),
     }
     return recipe.model_copy(update=parts).hash
+
+
+def as_object(text: str) -> dict[str, Any]:
+    """Return what a step wrote down; nothing where it is no JSON object, for a store may be from anywhere."""
+    found = json.loads(text)
+    return found if isinstance(found, dict) else {}

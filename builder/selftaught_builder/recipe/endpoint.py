@@ -11,8 +11,27 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from selftaught_builder.recipe.section import Count, Section
 
-RESERVED = frozenset({"model", "messages", "prompt", "seed", "n", "stream", "api_key", "api_base", "base_url"})
-"""Keys of a request that have their own place, or would make one reply of several; none may come by `extra_body`."""
+RESERVED = frozenset(
+    {
+        *(
+            "model",
+            "messages",
+            "prompt",
+            "seed",
+            "n",
+            "stream",
+            "api_key",
+            "api_base",
+            "base_url",
+            "headers",
+            "extra_headers",
+        ),
+        *("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "azure_ad_token", "client_secret"),
+        "vertex_credentials",
+    }
+)
+"""Keys of a request that have their own place, would make one reply of several, or hold a key of a provider's, which is never
+stored; none may come by `extra_body`."""
 
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """The name of an environment variable. Most keys have a dash, and do not pass for one."""
@@ -83,9 +102,15 @@ class ExternalSettings(Section):
 Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+def _provider(kind: str, model: str) -> tuple[str, str]:
+    """Whom an address and a key are meant for; litellm names the provider before the model."""
+    return kind, model.partition("/")[0] if kind == "litellm" else ""
+
+
 class Replica(Section):
     """Another door to the same model: a further server, or another provider. What is absent is as in `endpoint`.
 
+    Of another `kind`, or another provider of litellm's, `base_url` and key are its own: a key is sent to no other provider.
     It must serve the same weights. Where servers say which they serve, others are refused; where nobody tells, listing a
     replica is the promise that it is the same model.
     """
@@ -179,6 +204,9 @@ class EndpointSettings(Section):
         own = {"kind", "model", "base_url", "api_key_env", "api_key_file", "timeout"}
         given = replica.model_dump(include=own, exclude_none=True)
         elsewhere = {"kind", "model", "api_key_env", "api_key_file"} & given.keys()
+        if _provider(replica.kind or self.kind, replica.model or self.model) != _provider(self.kind, self.model):
+            default = type(self).model_fields["api_key_env"].default
+            given = {"base_url": None, "api_key_env": default, "api_key_file": None, **given}
         if replica.api_key_env is not None:  # else the endpoint's file would stand before it
             given["api_key_file"] = None
         prices = replica.prices or (None if elsewhere else self.prices)
@@ -215,6 +243,10 @@ class EndpointSettings(Section):
                 raise ValueError(f"replicas.{number} needs a `kind` of its own: openai, litellm or sglang")
             if door.kind == "sglang" and self.replicas[number].base_url is None:
                 raise ValueError(f"replicas.{number} needs the `base_url` at which SGLang runs")
+            if self.kind == door.kind == "sglang" and door.model != self.model:
+                raise ValueError(
+                    f"replicas.{number}: SGLang is given the endpoint's `model`; leave it out, or say `kind: openai`"
+                )
             if place in places[: number + 1]:
                 raise ValueError(
                     f"replicas.{number} is listed already: give it a `base_url`, `kind` or `model` of its own"

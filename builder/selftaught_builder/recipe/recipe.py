@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from pathlib import Path
@@ -49,6 +50,7 @@ class Recipe(Section):
     @classmethod
     def _answer_is_always_verified(cls, names: list[str]) -> list[str]:
         if "answer" not in names:
+            _check_spelling(["answer"], names, "which is always needed")
             raise ValueError("must list `answer`: nothing becomes training data without a passing answer verdict")
         if len(set(names)) < len(names):
             raise ValueError("lists a verifier twice")
@@ -58,8 +60,10 @@ class Recipe(Section):
     @classmethod
     def _its_verifiers_are_run(cls, keep: str, others: ValidationInfo) -> str:
         listed = others.data.get("verify")
-        lacking = [name for name in as_policy(keep).verifiers if listed is not None and name not in listed]
+        read = as_policy(keep).verifiers
+        lacking = [name for name in read if listed is not None and name not in listed]
         if lacking:
+            _check_spelling(lacking, [name for name in listed or () if name not in read], "which this policy reads")
             names = ", ".join(f"`{name}`" for name in lacking)
             raise ValueError(f"this policy reads {names}; add that to `verify`, or take another policy")
         return keep
@@ -81,6 +85,7 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _hints_are_looked_for(self) -> Recipe:
         if self.rationalize.k and "hint_leak" not in self.verify:
+            _check_spelling(["hint_leak"], self.verify, "which rationalize.k needs")
             raise ValueError(
                 "rationalize.k needs `hint_leak` under `verify`: no rationalized row is exported without it"
             )
@@ -98,3 +103,10 @@ class Recipe(Section):
         """First 16 hex digits of the SHA-256 over the recipe with every default filled in."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _check_spelling(lacking: list[str], listed: list[str], why: str) -> None:
+    """Raise ValueError where a listed verifier looks like a lacking one misspelt."""
+    for name in lacking:
+        if close := difflib.get_close_matches(name, listed, n=1):
+            raise ValueError(f"`verify` lists `{close[0]}`: did you mean `{name}`, {why}?")

@@ -9,7 +9,7 @@ from typing import Any
 
 from selftaught_builder.errors import InputError
 from selftaught_builder.evaluation.summary import Evaluation, best, recorded
-from selftaught_builder.loop.steps import STAGES
+from selftaught_builder.loop.steps import STAGES, as_object
 from selftaught_builder.report import queries
 from selftaught_builder.store import Store
 
@@ -239,7 +239,7 @@ def _round(row: Mapping[str, Any]) -> Round:
 
 
 def _stage(row: Mapping[str, Any]) -> Stage:
-    detail = json.loads(row["detail"])
+    detail = as_object(row["detail"])
     spent = detail.get("seconds") or {}
     total = spent.get("total", row["elapsed"])
     known: dict[str, Any] = {part: float(spent.get(part) or 0.0) for part in ("generation", "server", "trainer")}

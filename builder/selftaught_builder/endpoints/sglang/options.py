@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import difflib
 import json
+import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from selftaught_builder.errors import EndpointError, RecipeError
+from selftaught_builder.secrecy import without_keys
 
 SOURCES = ("sglang/srt/server_args.py", "sglang/srt/arg_groups/fields/*.py")
 """Where in a wheel or in site-packages the options are declared."""
@@ -72,7 +74,8 @@ def installed_options(python: Path) -> dict[str, Option] | None:
         EndpointError: there is no such interpreter, or no SGLang in its environment.
     """
     try:
-        done = subprocess.run([python, "-c", _FIND], capture_output=True, text=True, timeout=60, check=False)
+        command, environment = [python, "-c", _FIND], without_keys(os.environ)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         mend = f"{INSTALL}name its interpreter in `endpoint.sglang.python` (docs/serving.md)."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from selftaught_builder.endpoints.control import Control
 from selftaught_builder.errors import EndpointError
@@ -14,6 +14,8 @@ DRAIN_SECONDS = 60.0
 
 UNSET = "default"
 """SGLang's weight_version where nobody set one."""
+
+_LONGEST_NAME = 4096
 
 # What SGLang says where it has changed the weights but not flushed its cache, for requests that are running.
 _BUSY = ("running", "queued", "flush")
@@ -39,11 +41,11 @@ class Routes:
 
     Args:
         control: its door.
-        key_variable: the environment variable that its key is read from, for errors.
+        key_place: where its key stands, for errors.
     """
 
-    def __init__(self, control: Control, key_variable: str) -> None:
-        self.control, self._key_variable = control, key_variable
+    def __init__(self, control: Control, key_place: str) -> None:
+        self.control, self._key_place = control, key_place
 
     def healthy(self) -> bool:
         """Whether the server generates."""
@@ -58,12 +60,13 @@ class Routes:
         status, body = self.control.ask("/model_info")
         if status == 404:
             status, body = self.control.ask("/get_model_info")
-        if status != 200 or not isinstance(body, dict) or not isinstance(body.get("model_path"), str):
-            raise self._failure("does not say as SGLang what it serves", status, body)
-        rows = [row for row in self.control.models() if not row.get("parent")]
-        name = body.get("served_model_name") or (rows[0]["id"] if rows else body["model_path"])
-        version = body.get("weight_version")
-        return Served(body["model_path"], str(name), version if isinstance(version, str) else None)
+        if status == 200 and isinstance(body, dict) and _is_name(path := body.get("model_path")):
+            rows = [row for row in self.control.models() if not row.get("parent")]
+            name = body.get("served_model_name") or (rows[0]["id"] if rows else path)
+            version = body.get("weight_version")
+            if _is_name(name) and (_is_name(version) or not isinstance(version, str)):
+                return Served(path, name, version if isinstance(version, str) else None)
+        raise self._failure("does not say as SGLang what it serves", status, body)
 
     def update_weights(self, path: str, version: str, limit: float) -> None:
         """Change the weights to those at `path`, a folder or id as the server sees it.
@@ -120,9 +123,14 @@ class Routes:
         if status == 0:
             return EndpointError(f"cannot be reached: {reply}", place=place, mend="Check that the server is up.")
         if status in (401, 403):
-            mend = f"Put a key that may do this into the environment variable {self._key_variable}."
+            mend = f"Put a key that may do this into {self._key_place}."
             return EndpointError(f"refuses the API key (HTTP {status})", place=place, mend=mend)
         return EndpointError(problem, place=place, mend=f"It says (HTTP {status}): {_message(reply)[:600]}")
+
+
+def _is_name(value: Any) -> TypeGuard[str]:
+    """Whether a server may call something so; a path is no longer than that, either."""
+    return isinstance(value, str) and len(value) < _LONGEST_NAME
 
 
 def _message(reply: Any) -> str:

@@ -25,9 +25,11 @@ from selftaught_builder.endpoints.serving import Timed
 from selftaught_builder.endpoints.sglang.options import INSTALL, Option, installed_options, render_arguments
 from selftaught_builder.endpoints.sglang.routes import UNSET, Routes, Served
 from selftaught_builder.endpoints.supervised import Supervised, how_it_ended, open_log
+from selftaught_builder.endpoints.weights import named_weights
 from selftaught_builder.errors import EndpointError
 from selftaught_builder.keys import UNKNOWN_WEIGHTS
 from selftaught_builder.paths import expand
+from selftaught_builder.secrecy import key_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,7 +152,7 @@ class SGLangServing(Timed):
         if self._routes is None:
             if self.settings.base_url is not None:
                 control = Control(self.settings, self.settings.base_url)
-                self._routes = Routes(control, self.settings.api_key_env)
+                self._routes = Routes(control, key_place(self.settings))
             else:
                 self._start(base)
                 brought = True
@@ -270,10 +272,11 @@ class SGLangServing(Timed):
         command = self.command(base, port, options)
         reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - the user's own choice
         reached = f"[{reached}]" if ":" in reached else reached
-        routes = Routes(Control(self.settings, f"http://{reached}:{port}/v1"), self.settings.api_key_env)
+        routes = Routes(Control(self.settings, f"http://{reached}:{port}/v1"), key_place(self.settings))
         self._log = self._log or open_log(self._room, "sglang")
         environment = {"PYTHONUNBUFFERED": "1"}
-        self._process = Supervised(command, folder=self._room, environment=environment, log=self._log)
+        keep = {*self.settings.sglang.environment, *([] if base.weights else ["HF_TOKEN"])}  # an id is the hub's
+        self._process = Supervised(command, folder=self._room, environment=environment, keep=keep, log=self._log)
         try:
             self._wait(self._process, routes, base)
         except BaseException:
@@ -331,4 +334,4 @@ def _same_folder(left: str, right: str) -> bool:
 def _reported_weights(served: Served) -> str:
     if served.version in (None, "", UNSET):
         return UNKNOWN_WEIGHTS
-    return f"weight_version:{served.path}@{served.version}"
+    return named_weights(served.path, served.version)
