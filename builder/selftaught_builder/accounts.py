@@ -17,8 +17,9 @@ MEASURING = ("evaluated", "probed")
 
 _ENDPOINTS = """
     SELECT endpoint, count(*) AS attempts, count(*) FILTER (error IS NULL) AS completions,
-        count(*) FILTER (error IS NOT NULL) AS failed, sum(tokens_in)::BIGINT AS tokens_in, sum(tokens_out)::BIGINT AS tokens_out,
-        sum(cost) AS cost, median(latency) FILTER (error IS NULL) AS seconds
+        count(*) FILTER (error IS NOT NULL) AS failed,
+        sum(tokens_in)::BIGINT AS tokens_in, sum(tokens_out)::BIGINT AS tokens_out, sum(cost) AS cost,
+        median(latency) FILTER (error IS NULL) AS seconds
     FROM attempts WHERE run = ? GROUP BY endpoint ORDER BY attempts DESC, endpoint"""
 
 
@@ -105,7 +106,7 @@ def count_accounts(store: Store, room: Room) -> Accounts:
 
 
 def count_endpoints(store: Store, run: str) -> pl.DataFrame:
-    """Count what a run asked of each endpoint: a row each, with the attempts, what came of them, and the seconds of the median one."""
+    """Count what a run asked of each endpoint: a row each, with what came of it, and the seconds of the median completion."""
     return store.sql(_ENDPOINTS, [run])
 
 

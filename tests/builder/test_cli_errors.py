@@ -175,6 +175,26 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str | None], list[str]]] = {
         ["sample", None],
         ["verify", "`equation`", "equations"],
     ),
+    "a misspelt verifier that the policy reads": (
+        amended(verify=["answer", "equation", "hint_leak", "number_provenance", "degenerate"], keep="default"),
+        ["sample", None],
+        ["recipe.yaml", "`verify` lists `equation`: did you mean `equations`, which this policy reads?"],
+    ),
+    "a misspelt verifier that rationalizing needs": (
+        amended(verify=["answer", "hint_leek"], keep="true"),
+        ["run", None],
+        ["recipe.yaml", "`verify` lists `hint_leek`: did you mean `hint_leak`, which rationalize.k needs?"],
+    ),
+    "a misspelt verifier that is always needed": (
+        amended(verify=["answr", "hint_leak"], keep="true"),
+        ["status", None],
+        ["recipe.yaml", "`verify` lists `answr`: did you mean `answer`, which is always needed?"],
+    ),
+    "a verifier that the policy reads is missing": (
+        amended(verify=["answer", "hint_leak", "near_duplicate", "number_provenance", "degenerate"], keep="default"),
+        ["sample", None],
+        ["recipe.yaml", "this policy reads `equations`; add that to `verify`"],
+    ),
     "bad policy of a store": (
         lambda room: (amended(keep="answr = 'pass'")(room), with_store(room))[0],
         ["audit", None],

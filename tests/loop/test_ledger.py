@@ -205,7 +205,7 @@ def test_a_part_of_a_run_is_json_too(tmp_path: Path) -> None:
     scripted.attempt(0)
     finish(scripted.room, "1/sample")
     done = selftaught("run", scripted.room.folder, "--from", "1/verify", "--until", "1/verify", "--json")
-    assert json.loads(done.stdout) == {"done": ["1/verify"]}
+    assert json.loads(done.stdout) == {"done": ["1/verify"], "stopped": None}
 
 
 @pytest.mark.parametrize(

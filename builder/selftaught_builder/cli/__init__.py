@@ -23,10 +23,10 @@ from selftaught_builder.cli import (
     scoring,
     serving,
 )
-from selftaught_builder.errors import SelftaughtError
+from selftaught_builder.cli.stopping import show_stop
+from selftaught_builder.errors import SelftaughtError, Stopped, UserStop
 
 INTERRUPTED = 130
-_GO_ON = "interrupted; everything done so far is kept. Run the same command again to go on."
 
 app = typer.Typer(
     name="selftaught",
@@ -63,9 +63,12 @@ def main() -> NoReturn:
     _mend_streams()
     try:
         code = app(standalone_mode=False)
-        if code == INTERRUPTED:  # typer's own answer to Ctrl-C, too
-            _complain(_GO_ON)
+        if code == INTERRUPTED:  # typer's own answer to Ctrl-C
+            raise UserStop
         sys.exit(code if isinstance(code, int) else 0)
+    except Stopped as stop:
+        show_stop(stop)
+        sys.exit(stop.exit_code)
     except SelftaughtError as error:
         _complain(str(error))
         sys.exit(error.exit_code)
@@ -78,7 +81,7 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, RuntimeError) as error:
         if type(error) is RuntimeError and str(error) != "Query interrupted":  # what DuckDB makes of Ctrl-C
             raise
-        _complain(_GO_ON)
+        show_stop(UserStop())
         sys.exit(INTERRUPTED)
     except OSError as error:
         if not isinstance(error, BrokenPipeError):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selftaught_builder.cli.arguments import Json, Questions, RoomPath, Run, StorePath
+from selftaught_builder.cli.stopping import asked_data, stop_data, stopped_by_user, until_stopped
+from selftaught_builder.errors import BudgetStop, Stopped
 
 if TYPE_CHECKING:
     from selftaught_builder.export.version import NothingKeptError
@@ -45,7 +47,7 @@ def sample(
     from selftaught_builder.cli.display import Display
 
     opened = open_given(room, questions, store, run)
-    _show_asked(pipeline.sample(opened, Display()), opened, json=json)
+    _show_asked(*until_stopped(lambda: pipeline.sample(opened, Display())), json=json)
 
 
 def verify(room: RoomPath, store: StorePath = None, run: Run = None, json: Json = False) -> None:
@@ -54,11 +56,17 @@ def verify(room: RoomPath, store: StorePath = None, run: Run = None, json: Json 
     from selftaught_builder.probing.asking import verify_room
 
     opened = open_given(room, None, store, run)
-    asked, verified = verify_room(opened, Display())
-    _show_verified(verified, json=json)
+    stop: Stopped | None
+    try:
+        asked, verified = verify_room(opened, Display())
+        stop = stopped_by_user(asked)
+    except BudgetStop as error:
+        asked, verified, stop = error.asked, error.verified, error
+    _show_verified(verified, stop, json=json)
     if asked.planned and not json:
         _show_counts(asked)
-    stop_if_interrupted(asked, opened)
+    if stop:
+        raise stop
 
 
 def rationalize(
@@ -69,7 +77,7 @@ def rationalize(
     from selftaught_builder.cli.display import Display
 
     opened = open_given(room, questions, store, run)
-    _show_asked(pipeline.rationalize(opened, Display()), opened, json=json)
+    _show_asked(*until_stopped(lambda: pipeline.rationalize(opened, Display())), json=json)
 
 
 def export(room: RoomPath, store: StorePath = None, run: Run = None, json: Json = False) -> None:
@@ -86,7 +94,8 @@ def open_given(room: Path, questions: str | None, store: Path | None, run: str |
 
 def _export(room: Room, *, json: bool) -> None:
     from selftaught_builder import pipeline
-    from selftaught_builder.cli.rounds import show_version
+    from selftaught_builder.cli.display import show_json
+    from selftaught_builder.cli.rounds import show_version, version_data
     from selftaught_builder.export.version import NothingKeptError
 
     try:
@@ -94,7 +103,10 @@ def _export(room: Room, *, json: bool) -> None:
     except NothingKeptError as error:
         show_nothing_kept(error, json=json)
         raise
-    show_version(version, json=json)
+    if json:
+        show_json(version_data(version))
+    else:
+        show_version(version)
 
 
 def show_nothing_kept(error: NothingKeptError, *, json: bool) -> None:
@@ -105,44 +117,18 @@ def show_nothing_kept(error: NothingKeptError, *, json: bool) -> None:
         show_funnel(error.funnel, to=errors)
 
 
-def stop_if_interrupted(asked: Asked, room: Room) -> None:
-    """Say how much is kept and exit with 130 where the user stopped the stage."""
-    if asked.interrupted:
-        from selftaught_builder.cli.display import errors
-
-        errors.print(
-            f"{asked.tally.completions} completions of this sitting are kept in {room.store_path}",
-            soft_wrap=True,
-            markup=False,
-        )
-        raise typer.Exit(130)
-
-
-def _show_asked(asked: Asked, room: Room, *, json: bool) -> None:
+def _show_asked(asked: Asked, stop: Stopped | None, *, json: bool) -> None:
+    """Show what a stage asked, and raise what has stopped it."""
     from selftaught_builder.cli.display import console, show_json
 
-    tally = asked.tally
     if json:
-        show_json(
-            {
-                "planned": asked.planned,
-                "reused": asked.reused,
-                "requests": tally.requests,
-                "completions": tally.completions,
-                "retries": tally.retries,
-                "failed": tally.failed,
-                "truncated": tally.truncated,
-                "tokens_in": tally.tokens_in,
-                "tokens_out": tally.tokens_out,
-                "cost": tally.cost,
-                "interrupted": asked.interrupted,
-            }
-        )
+        show_json({**asked_data(asked), **stop_data(stop)})
     elif not asked.planned:
         console.print("nothing to ask: no sampled question lacks a kept rationale")
     else:
         _show_counts(asked)
-    stop_if_interrupted(asked, room)
+    if stop:
+        raise stop
 
 
 def _show_counts(asked: Asked) -> None:
@@ -156,11 +142,12 @@ def _show_counts(asked: Asked) -> None:
     )
 
 
-def _show_verified(verified: Verified, *, json: bool) -> None:
+def _show_verified(verified: Verified, stop: Stopped | None, *, json: bool) -> None:
     from selftaught_builder.cli.display import console, show_json
 
     if json:
-        show_json({name: dict(counts) for name, counts in verified.outcomes.items()})
+        counted = {name: dict(counts) for name, counts in verified.outcomes.items()}
+        show_json({**counted, **stop_data(stop)} if stop else counted)
         return
     width = max(map(len, verified.outcomes)) + 2
     for name, counts in verified.outcomes.items():

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from selftaught_builder.cli.arguments import Json, Questions, RoomPath, Run, StorePath
-from selftaught_builder.cli.building import open_given, show_nothing_kept, stop_if_interrupted
+from selftaught_builder.cli.building import open_given, show_nothing_kept
+from selftaught_builder.cli.stopping import asked_data, stop_data, stopped_by_user
+from selftaught_builder.errors import BudgetStop, Stopped
 
 
 def register(app: typer.Typer) -> None:
@@ -43,10 +45,10 @@ def run(
     A round is: sample, verify, rationalize, verify, export; and where the recipe trains, train and evaluate.
     """
     from selftaught_builder.cli.display import Display
-    from selftaught_builder.cli.rounds import show_forecast, show_ran
+    from selftaught_builder.cli.rounds import show_forecast, show_ran, show_stopped
     from selftaught_builder.export.version import NothingKeptError
     from selftaught_builder.loop.forecast import forecast
-    from selftaught_builder.loop.loop import Loop, StoppedByUserError
+    from selftaught_builder.loop.loop import Loop
 
     loop = Loop(open_given(room, questions, store, run), rounds=rounds, watcher=Display())
     if dry_run:
@@ -54,8 +56,8 @@ def run(
         return
     try:
         ran = loop.run(begin, until)
-    except StoppedByUserError as stopped:
-        stop_if_interrupted(stopped.asked, loop.room)
+    except Stopped as stop:
+        show_stopped(stop, loop, json=json)
         raise
     except NothingKeptError as error:
         show_nothing_kept(error, json=json)
@@ -123,8 +125,15 @@ def evaluate(
         raise InputError("no question is held out", place="questions", mend=mend)
     with Pool(opened.recipe.endpoint, opened.folder) as pool:
         pool.load(Path(model).resolve() if model and Path(model).exists() else model)
-        asked, found = ask_held_out(opened, Display(), Turn(0, client=pool.open))
-    stop_if_interrupted(asked, opened)
+        try:
+            asked, found = ask_held_out(opened, Display(), Turn(0, client=pool.open))
+            stop: Stopped | None = stopped_by_user(asked)
+        except BudgetStop as error:
+            asked, found, stop = error.asked, [], error
+    if stop:
+        if json:
+            show_json({**asked_data(asked), **stop_data(stop)})
+        raise stop
     if json:
         show_json([asdict(one) for one in found])
     else:

@@ -106,19 +106,21 @@ def status(
     run: Run = None,
     json: Json = False,
 ) -> None:
-    """Show the funnel, tokens and cost. From source rows to exported rationales, and what was paid, kept and wasted.
+    """Show the funnel, tokens and cost. From source rows to exported rationales, and what was paid, kept, wasted and is left.
 
     With --lineage: where a row came from: its attempt, prompt, model, weights, the training that made them, and so on.
     """
     from dataclasses import asdict
 
     from selftaught_builder.accounts import count_accounts, count_endpoints
-    from selftaught_builder.cli.display import console, show_funnel, show_json
+    from selftaught_builder.cli.budget_display import budget_data, budget_of, show_budget
+    from selftaught_builder.cli.display import console, plain, show_funnel, show_json
     from selftaught_builder.cli.status_display import show_accounts, show_endpoints, show_spending, show_versions
     from selftaught_builder.funnel import count_funnel
     from selftaught_builder.provenance import require_run
     from selftaught_builder.room import open_room
     from selftaught_builder.scope import Scope
+    from selftaught_builder.verification import broken_verifiers
 
     opened = open_room(room, store=store, run=run)
     kept = opened.store()
@@ -134,14 +136,21 @@ def status(
         [opened.recipe.name],
     )
     accounts, endpoints = count_accounts(kept, opened), count_endpoints(kept, opened.run).to_dicts()
+    budget, broken = budget_of(opened), broken_verifiers(kept, opened.recipe, opened.run)
     if json:
         counts = {**asdict(funnel), "beyond_limit": funnel.not_asked}
         data = {"funnel": counts, "spending": spending.to_dicts(), "accounts": asdict(accounts), "endpoints": endpoints}
-        show_json({**data, "versions": versions.to_dicts()})
+        checked = {"budget": budget_data(budget), "broken_verifiers": [asdict(one) for one in broken]}
+        show_json({**data, **checked, "versions": versions.to_dicts()})
         return
     show_funnel(funnel)
+    for one in broken:
+        console.print(plain(one.line), style="yellow")
     console.print()
     show_accounts(accounts)
+    if budget is not None:
+        console.print()
+        show_budget(budget)
     if spending.height:
         console.print()
         show_spending(spending.to_dicts())

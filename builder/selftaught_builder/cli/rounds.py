@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from selftaught_builder.cli.budget_display import figure, show_outlook
 from selftaught_builder.cli.display import console, plain, show_funnel, show_json, show_pairs
+from selftaught_builder.cli.stopping import asked_data, stop_data
+from selftaught_builder.errors import NO_LIMIT
 
 if TYPE_CHECKING:
+    from selftaught_builder.errors import Stopped
     from selftaught_builder.export.version import Version
     from selftaught_builder.loop.forecast import Forecast
     from selftaught_builder.loop.loop import Loop, Ran
@@ -17,10 +21,10 @@ def show_ran(ran: Ran, loop: Loop, *, json: bool) -> None:
     """Show how a run went: without training the version made, else the loop's report."""
     done = [str(step) for step in ran.done]
     if loop.room.recipe.train is None:
-        if ran.version:
-            show_version(ran.version, json=json)
-        elif json:
-            show_json({"done": done})
+        if json:
+            show_json({**(version_data(ran.version) if ran.version else {"done": done}), **stop_data(None)})
+        elif ran.version:
+            show_version(ran.version)
         return
     from selftaught_builder.cli.report_display import show_report
     from selftaught_builder.report.collect import collect
@@ -28,13 +32,25 @@ def show_ran(ran: Ran, loop: Loop, *, json: bool) -> None:
     report = collect(loop.store, loop.room.run)
     if json:
         checkpoint = str(ran.checkpoint.folder) if ran.checkpoint else None
-        show_json({"done": done, "stopped": ran.stopped, "checkpoint": checkpoint, **asdict(report)})
+        early = {"stopped": {"by": "accuracy", **NO_LIMIT, "message": ran.stopped}} if ran.stopped else stop_data(None)
+        show_json({"done": done, **early, "checkpoint": checkpoint, **asdict(report)})
         return
     show_report(report)
     if ran.stopped:
         console.print("\n[bold]stopped early[/]:", plain(ran.stopped))
     if ran.checkpoint:
         console.print(str(ran.checkpoint.folder), soft_wrap=True, markup=False)
+
+
+def show_stopped(stop: Stopped, loop: Loop, *, json: bool) -> None:
+    """Show, to a script, what a run did before a budget or the user stopped it; a person is told by `show_stop`."""
+    if json:
+        from selftaught_builder.report.collect import collect
+
+        asked = asked_data(stop.asked) if stop.asked else None
+        done = [str(step) for step in loop.ran.done]
+        data = {"done": done, "step": stop.step, "asked": asked, **stop_data(stop)}
+        show_json({**data, **(asdict(collect(loop.store, loop.room.run)) if loop.room.recipe.train else {})})
 
 
 def show_forecast(forecast: Forecast, *, json: bool) -> None:
@@ -45,14 +61,14 @@ def show_forecast(forecast: Forecast, *, json: bool) -> None:
     rows = []
     for step in forecast.steps:
         tokens = f"about {step.tokens_out:,} tokens out" if step.tokens_out else ""
-        cost = f", ${step.cost:.2f}" if step.cost is not None else ""
+        cost = f", {figure('usd', step.cost)}" if step.requests and step.cost is not None else ""
         what = f"at most {step.requests:,} requests" if step.requests else f"{step.rows:,} rows" if step.rows else ""
         rows.append((step.step, what, tokens + cost))
     show_pairs(rows, title="Would do")
     costs = [step.cost for step in forecast.steps if step.requests]
     known = [cost for cost in costs if cost is not None]
     said = (
-        f"${sum(known):.2f}"
+        figure("usd", sum(known))
         if known and len(known) == len(costs)
         else "unknown: `endpoint.prices` and a first sample say it"
     )
@@ -63,14 +79,17 @@ def show_forecast(forecast: Forecast, *, json: bool) -> None:
         console.print("stopped early:", plain(forecast.stopped))
     if forecast.steps and not forecast.measured:
         console.print("[dim]tokens are `max_tokens`, the most there can be: nothing was sampled yet[/]")
+    show_outlook(forecast.budget)
 
 
-def show_version(version: Version, *, json: bool) -> None:
+def version_data(version: Version) -> dict[str, Any]:
+    """Return a dataset version as a script reads it."""
+    data = {"version": version.name, "folder": str(version.folder), "splits": dict(version.splits)}
+    return {**data, "fresh": version.fresh, "funnel": asdict(version.funnel)}
+
+
+def show_version(version: Version) -> None:
     """Show a dataset version: its funnel, one rationale, its name and folder."""
-    if json:
-        data: dict[str, Any] = {"version": version.name, "folder": str(version.folder), "splits": dict(version.splits)}
-        show_json({**data, "fresh": version.fresh, "funnel": asdict(version.funnel)})
-        return
     show_funnel(version.funnel)
     shown = version.example
     console.print(f"\n[bold]One kept rationale[/] [dim]({shown['kind']})[/]")

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from selftaught_builder.endpoints.prices import dearest
 from selftaught_builder.loop.loop import Loop
+from selftaught_builder.loop.outlook import Outlook, look_out
 from selftaught_builder.loop.steps import Step
+from selftaught_builder.pipeline import Turn
 from selftaught_builder.plans import evaluation_tokens
+from selftaught_builder.recipe import EndpointSettings
+from selftaught_builder.sampler import stored_form
+from selftaught_builder.spent import spent
+from selftaught_builder.verification import chosen_verifiers
 
+# Each verifier's questions have their own parameters, and are of another length.
 _MEANS = """
-SELECT kind, avg(tokens_in) AS tokens_in, avg(tokens_out) AS tokens_out FROM attempts
-WHERE run = ? AND error IS NULL GROUP BY kind
+SELECT kind, if(kind = 'probed', parameters::VARCHAR, ''), avg(tokens_in), avg(tokens_out) FROM attempts
+WHERE run = ? AND error IS NULL GROUP BY ALL
+"""
+_THERE = "SELECT kind, count(DISTINCT key) FROM ({attempts}) WHERE error IS NULL GROUP BY kind"
+_PROBED = """
+SELECT parameters::VARCHAR, count(DISTINCT key) FROM attempts
+WHERE run = ? AND round = ? AND kind = 'probed' AND error IS NULL GROUP BY ALL
 """
 
 
@@ -23,7 +36,7 @@ class Foreseen:
 
     Attributes:
         step: `2/sample`.
-        requests: how many at most; what the store has already is not asked for again.
+        requests: how many at most; completions that the round has are left out, others that the store has are not.
         tokens_in, tokens_out: about so many; tokens_in is None where the store knows no such request yet.
         cost: US dollars; None where the recipe has no prices or tokens_in is unknown.
         rows: rows trained on, batch size times steps.
@@ -46,48 +59,125 @@ class Forecast:
         steps: those still to do.
         measured: tokens are the store's own means; else `max_tokens`, the most a completion may have.
         stopped: why the loop has ended before its last round, None where it has not.
+        budget: each limit of the budget, and whether it suffices.
     """
 
     passed_over: int
     steps: list[Foreseen]
     measured: bool
     stopped: str | None = None
+    budget: list[Outlook] = field(default_factory=list)
 
 
 def forecast(loop: Loop, begin: str | None = None, until: str | None = None) -> Forecast:
-    """Foresee a run. Raises what `Loop.todo` raises, and QuestionError where the questions cannot be read."""
+    """Foresee a run.
+
+    Raises:
+        InputError: what `Loop.todo` raises, or dollars are limited and nobody knows what the endpoint charges.
+        QuestionError: the questions cannot be read.
+    """
     todo, done = loop.todo(begin, until), loop.details()
     stopped = loop.reason_to_stop(todo[0]) if todo and not begin else None
     todo = [] if stopped else todo
-    means: dict[str, dict[str, Any]] = {}
-    if loop.room.store_path.exists():
-        means = {row["kind"]: row for row in loop.room.store().sql(_MEANS, [loop.room.run]).to_dicts()}
+    known = _Known(loop)
+    steps = [_foresee(loop, step, known) for step in todo]
     passed_over = sum(step in done and step not in todo for step in loop.steps)
-    return Forecast(passed_over, [_foresee(loop, step, means) for step in todo], bool(means), stopped)
+    budget = look_out(spent(loop.room, todo[0].round if todo else None), steps)
+    return Forecast(passed_over, steps, bool(known.means), stopped, budget)
 
 
-def _foresee(loop: Loop, step: Step, means: Mapping[str, Mapping[str, Any]]) -> Foreseen:
+class _Known:
+    """What the store knows: how long a run's requests are by their kind, and what a round has of each kind already."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.room = loop.room
+        self.store = loop.room.store() if loop.room.store_path.exists() else None
+        self.means: dict[tuple[str, str], tuple[float | None, float | None]] = {}
+        self._there: dict[int, Counter[str]] = {}
+        self._begun: set[int] = set()
+        if self.store:
+            rows = self.store.sql(_MEANS, [self.room.run]).rows()
+            self.means = {(kind, asked): (tokens_in, tokens_out) for kind, asked, tokens_in, tokens_out in rows}
+            began = self.store.sql("SELECT DISTINCT round FROM attempts WHERE run = ?", [self.room.run])
+            self._begun = set(began["round"])
+
+    def lacking(self, number: int, kind: str, most: int) -> int:
+        """Return how many completions of a kind (of probes, their parameters) a round lacks; what is there counts once."""
+        if number not in self._there:
+            self._there[number] = self._count(number)
+        there = self._there[number]
+        taken = min(there[kind], most)
+        there[kind] -= taken
+        return most - taken
+
+    def _count(self, number: int) -> Counter[str]:
+        if self.store is None or number not in self._begun:
+            return Counter()
+        attempts, parameters = Turn(number, number).scope(self.room).select("attempts")
+        written = dict(self.store.sql(_THERE.format(attempts=attempts), parameters).rows())
+        return Counter({**written, **dict(self.store.sql(_PROBED, [self.room.run, number]).rows())})
+
+
+def _foresee(loop: Loop, step: Step, known: _Known) -> Foreseen:
     recipe, divided = loop.room.recipe, loop.room.divided
-    asked = len(divided.training.questions)
+    asked, endpoint, most = len(divided.training.questions), recipe.endpoint, recipe.sample.max_tokens
     match step.stage:
         case "sample":
-            return _asking(loop, step, "sampled", asked * recipe.sample.k, recipe.sample.max_tokens, means)
+            lacking = known.lacking(step.round, "sampled", asked * recipe.sample.k)
+            return _asking(step, endpoint, lacking, most, known.means.get(("sampled", "")))
         case "rationalize":
-            return _asking(loop, step, "rationalized", asked * recipe.rationalize.k, recipe.sample.max_tokens, means)
+            mean = known.means.get(("rationalized", "")) or known.means.get(("sampled", ""))
+            lacking = known.lacking(step.round, "rationalized", asked * recipe.rationalize.k)
+            return _asking(step, endpoint, lacking, most, mean)
         case "evaluate":
+            mean = known.means.get(("evaluated", "")) or known.means.get(("sampled", ""))
             requests = len(divided.validate) + len(divided.evaluate) * (1 + recipe.evaluate.k)
-            return _asking(loop, step, "evaluated", requests, evaluation_tokens(recipe), means)
+            return _asking(step, endpoint, requests, evaluation_tokens(recipe), mean)
         case "train" if recipe.train:
             return Foreseen(str(step), rows=recipe.train.steps.of(step.round) * recipe.train.batch_size)
+        case "verify":
+            return _probing(loop, step, asked * recipe.sample.k, known)
+        case "verify_rationalized":
+            return _probing(loop, step, asked * recipe.rationalize.k, known)
     return Foreseen(str(step))
 
 
+def _probing(loop: Loop, step: Step, attempts: int, known: _Known) -> Foreseen:
+    """What the verifiers ask that ask a model: about every attempt of the stage at most, since all may meet their predicate."""
+    recipe, questions = loop.room.recipe, len(loop.room.divided.training.questions)
+    parts = []
+    for verifier in (one.endpoint for one in chosen_verifiers(recipe) if one.endpoint):
+        about = min(attempts, verifier.options.sample or attempts)
+        asked = stored_form(verifier.parameters)
+        requests = known.lacking(step.round, asked, verifier.most(about, questions))
+        most = int(verifier.parameters.get("max_tokens", 0))
+        settings = verifier.settings or recipe.endpoint
+        parts.append(_asking(step, settings, requests, most, known.means.get(("probed", asked))))
+    return _together(step, parts)
+
+
+def _together(step: Step, parts: Sequence[Foreseen]) -> Foreseen:
+    """The sum; what is unknown of one part is unknown of it."""
+    asking = [part for part in parts if part.requests]
+    if not asking:
+        return Foreseen(str(step))
+
+    def total(of: str) -> Any:
+        amounts = [getattr(part, of) for part in asking]
+        return None if None in amounts else sum(amounts)
+
+    return Foreseen(str(step), *(total(of) for of in ("requests", "tokens_in", "tokens_out", "cost")))
+
+
 def _asking(
-    loop: Loop, step: Step, kind: str, requests: int, max_tokens: int, means: Mapping[str, Mapping[str, Any]]
+    step: Step,
+    settings: EndpointSettings,
+    requests: int,
+    max_tokens: int,
+    mean: tuple[float | None, float | None] | None,
 ) -> Foreseen:
-    mean = means.get(kind) or means.get("sampled") or {}
-    each_in, each_out = mean.get("tokens_in"), mean.get("tokens_out") or max_tokens
+    each_in, each_out = mean or (None, None)
     tokens_in = None if each_in is None else round(requests * each_in)
-    tokens_out, prices = round(requests * each_out), dearest([door.prices for door in loop.room.recipe.endpoint.doors])
+    tokens_out, prices = round(requests * (each_out or max_tokens)), dearest([door.prices for door in settings.doors])
     cost = (tokens_in * prices.input + tokens_out * prices.output) / 1e6 if prices and tokens_in is not None else None
     return Foreseen(str(step), requests, tokens_in, tokens_out, cost)

@@ -1,0 +1,61 @@
+"""Verifiers that crash, hang or fail on some attempts: such attempts are unscorable, and that is no verdict on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from selftaught_builder.recipe import Recipe
+from selftaught_builder.scope import Scope
+from selftaught_builder.store import Store
+from selftaught_builder.verification.chosen import versions_of
+
+_REASON = 200
+_CRASHED, _BROKEN = "verifier crashed: ", "verifier (crashed|hung|failed): .*"
+
+# Of several verdicts on an attempt the one added last counts, as in `attempts_wide`.
+_COUNT = """
+    WITH newest AS (
+        SELECT v.verifier, arg_max(v.outcome, v.rowid) AS outcome, arg_max(v.reason, v.rowid) AS reason
+        FROM ({attempts}) a JOIN verdicts v ON v.attempt = a.id
+        WHERE v.verifier = ? AND v.version = ? GROUP BY v.verifier, v.attempt)
+    SELECT count(*), count(*) FILTER (broken), mode(reason) FILTER (broken), count(DISTINCT reason) FILTER (broken)
+    FROM (SELECT *, outcome = 'unscorable' AND regexp_full_match(reason, '{broken}', 's') AS broken FROM newest)"""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A verifier that gave no verdict where it should have.
+
+    Attributes:
+        verifier: its name.
+        attempts: attempts that it was run on.
+        broken: those of them that it crashed, hung or failed on.
+        reason: what happened most often.
+        reasons: how many different things happened.
+    """
+
+    verifier: str
+    attempts: int
+    broken: int
+    reason: str
+    reasons: int
+
+    @property
+    def line(self) -> str:
+        """All of it in a line; the reason is text from outside."""
+        others = f" (the most frequent of {self.reasons:,} reasons)" if self.reasons > 1 else ""
+        return f"{self.verifier}: {self.broken:,} of {self.attempts:,} unscorable: {self.reason}{others}"
+
+
+def broken_verifiers(store: Store, recipe: Recipe, run: str) -> list[Broken]:
+    """Return the verifiers that broke on attempts at a run's questions. Raises what `versions_of` raises."""
+    found = []
+    attempts, of_run = Scope(run).select("attempts")
+    query = _COUNT.format(attempts=attempts, broken=_BROKEN)
+    with store.read() as connection:
+        for name, version in versions_of(recipe).items():
+            attempts, broken, reason, reasons = connection.execute(query, [*of_run, name, version]).fetchall()[0]
+            if broken:
+                told = reason.removeprefix(_CRASHED).removeprefix("verifier ")[:_REASON]
+                found.append(Broken(name, attempts, broken, told, reasons))
+    return found
