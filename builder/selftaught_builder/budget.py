@@ -101,15 +101,17 @@ class Account:
             for name, limit in self.limits.items()
         )
 
+    def amount(self, name: str) -> float:
+        """What is spent of a limit."""
+        return self.seconds if name == "seconds" else getattr(self.spent, name)
+
     def stop(self, name: str, wanted: Amount) -> BudgetStop:
         """Return the error that says that a limit is reached."""
-        spent = self.seconds if name == "seconds" else getattr(self.spent, name)
-        limit, spent = (_WORDS[name].format(amount) for amount in (self.limits[name], spent))
+        allowed, spent = self.limits[name], self.amount(name)
+        limit, taken = (_WORDS[name].format(amount) for amount in (allowed, spent))
         more = "" if name in ("seconds", "attempts") else f", and the next request may cost {_of(wanted, name)}"
-        return BudgetStop(
-            f"the budget of {self.title}, {limit}, leaves no room: {spent} are spent{more}\n"
-            f"  Everything that arrived is kept. Raise `{self.key}.{name}`, then run the same command again to go on."
-        )
+        said = f"the budget of {self.title}, {limit}, leaves no room: {taken} are spent{more}"
+        return BudgetStop(said, limit=f"{self.key}.{name}", allowed=allowed, spent=spent)
 
     def _needed(self, name: str, wanted: Amount) -> float:
         if name == "seconds":  # what a request takes nobody knows; once they are over nothing is sent
@@ -145,12 +147,12 @@ class Budget:
 
     @classmethod
     def of(
-        cls, store: Store, run: str, round_number: int, limits: Limits | None, settings: EndpointSettings
+        cls, store: Store | None, run: str, round_number: int, limits: Limits | None, settings: EndpointSettings
     ) -> Budget | None:
         """Return the accounts of a run with what its attempts have cost so far; None where nothing is limited.
 
         Args:
-            store: holds the attempts; its journal is committed.
+            store: holds the attempts; its journal is committed. None where there is none yet.
             run: the run.
             round_number: the round at work.
             limits: the recipe's.
@@ -164,6 +166,8 @@ class Budget:
             return None
         prices = check_prices(limits, settings)
         budget = cls(limits, round_number)
+        if store is None:
+            return budget
         at = {"run": run, "input": prices.input if prices else 0, "output": prices.output if prices else 0}
         with store.read() as connection:
             for question, number, tries, tokens, usd in connection.execute(_SPENT, at).fetchall():
@@ -175,6 +179,16 @@ class Budget:
                     within = {"run": run, "first": first, "last": last}
                     account.seconds = connection.execute(_SECONDS, within).fetchall()[0][0]
         return budget
+
+    @property
+    def accounts(self) -> list[Account]:
+        """The accounts of the run and of the round at work."""
+        return [self._run, self._round]
+
+    @property
+    def questions(self) -> list[Account]:
+        """The accounts of the questions that have spent something, where theirs is limited."""
+        return list(self._questions.values())
 
     async def hold(
         self, question: str, tokens_in: Callable[[], int], tokens_out: int, prices: Prices | None

@@ -19,6 +19,9 @@ from selftaught_builder.provenance import known_honours
 from selftaught_builder.recipe import Budget, EndpointSettings, Sample
 from selftaught_builder.store import Store
 
+BEGINNING = 60.0
+"""Seconds in which one of several endpoints has to say who it is, and to be probed: the others are ready to begin."""
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -45,7 +48,8 @@ async def reach(opened: Opened, store: Store, terms: Terms, note: Callable[[str]
     Raises:
         EndpointError: none can be reached, or they serve different weights.
     """
-    found = await asyncio.gather(*(_identify(member) for member in opened.members))
+    patience = BEGINNING if len(opened.members) > 1 else None
+    found = await asyncio.gather(*(_identify(member, patience) for member in opened.members))
     there = [(member, who) for member, who in zip(opened.members, found, strict=True) if isinstance(who, Identity)]
     problems = [*opened.problems, *(one for one in found if isinstance(one, EndpointError))]
     if not there:
@@ -56,15 +60,26 @@ async def reach(opened: Opened, store: Store, terms: Terms, note: Callable[[str]
     _check_same([who for _, who in there])
     lanes = [_lane(member, who, terms, note) for member, who in there]
     for lane in lanes:  # one after the other, since a probe compares what a server says when it has nothing else to do
-        lane.identity = replace(lane.identity, honours=await _honours(lane, store, terms))
+        try:
+            async with asyncio.timeout(BEGINNING if len(lanes) > 1 else None):
+                honours = await _honours(lane, store, terms)
+        except TimeoutError:
+            note(f"{lane.identity.endpoint}: which parameters it honours is not found out in {BEGINNING:g} s")
+        else:
+            lane.identity = replace(lane.identity, honours=honours)
     return lanes
 
 
-async def _identify(member: Member) -> Identity | EndpointError:
+async def _identify(member: Member, patience: float | None) -> Identity | EndpointError:
     try:
-        return await member.endpoint.identify()
+        async with asyncio.timeout(patience):
+            return await member.endpoint.identify()
     except EndpointError as error:
         return error
+    except TimeoutError:
+        return EndpointError(
+            f"does not say within {patience:g} s who it is", place=member.settings.base_url or member.settings.model
+        )
 
 
 def _recorded(member: Member, who: Identity, model: str) -> Identity:
@@ -99,6 +114,7 @@ def _lane(member: Member, who: Identity, terms: Terms, note: Callable[[str], Non
         tokens_per_minute=own.tokens_per_minute or shared.tokens_per_minute,
         probes=settings.retries + 1,
         ailments=TRANSPORT if alone else AILMENTS,
+        patience=settings.timeout / 2,
         name="the endpoint" if alone else who.endpoint,
         note=note,
     )

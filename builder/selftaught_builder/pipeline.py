@@ -16,13 +16,16 @@ from typing import Any, Protocol
 from selftaught_builder.budget import Budget, check_prices
 from selftaught_builder.concurrency import Dispatch, Lane
 from selftaught_builder.endpoints import Identity, Opened, Reply, open_pool
+from selftaught_builder.errors import BudgetStop
 from selftaught_builder.export.version import Version, export_version
 from selftaught_builder.keys import weights_identity
 from selftaught_builder.lanes import Terms, reach
+from selftaught_builder.lost_prompts import restore_prompts
 from selftaught_builder.plans import Asking, Known, Plan, failed_questions, parameters_of
 from selftaught_builder.policy import check_policy, policy_of
 from selftaught_builder.probing.subjects import check_predicate
-from selftaught_builder.provenance import record_questions, record_round, require_run
+from selftaught_builder.prompts import Prompt
+from selftaught_builder.provenance import record_questions, record_round, require_run, weights_of_round
 from selftaught_builder.room import Room
 from selftaught_builder.sampler import Context, Sampler, Tally, Task, stored_form
 from selftaught_builder.scope import OfRounds, Scope
@@ -215,11 +218,20 @@ def ask(room: Room, parts: Sequence[Part], watcher: Watcher, turn: Turn) -> Aske
     with store.writer():
         store.commit_journal()
         record_questions(store, room.run, room.recipe.name, room.divided)
+        restore_prompts(store, ("sampled", "rationalized", "evaluated"), _prompts(room))
         todo = [(part, askings) for part in parts if part.k and (askings := part.askings(store))]
         if not todo:
             return Asked(Tally(), 0, 0)
         answering = turn.open(room)  # before there is an event loop: a server's start can then be interrupted
         return asyncio.run(_ask_endpoint(room, store, todo, watcher, turn, answering))
+
+
+def _prompts(room: Room) -> Iterator[Prompt]:
+    """Render every prompt that a room's questions can be asked under."""
+    divided = room.divided
+    for question in (*divided.training.questions, *divided.validate, *divided.evaluate):
+        for hint in (False, True):
+            yield room.prompter.ask(question, hint=hint)
 
 
 async def _ask_endpoint(
@@ -240,6 +252,12 @@ async def _ask_endpoint(
         if identity.weights == "unknown":
             watcher.note(f"weights of {identity.model}: unknown; run `{room.run}` and the round stand in for them")
         if any(part.kind != "evaluated" for part, _ in todo):
+            before = weights_of_round(store, room.run, turn.number)
+            if before and identity.weights not in before:
+                watcher.note(
+                    f"round {turn.number} was begun with weights {', '.join(before)}, and {identity.weights} answer now: "
+                    "it is asked anew, and what is there stays"
+                )
             record_round(store, room.run, turn.number, recipe, [lane.identity for lane in lanes])
         dispatch = Dispatch(lanes)
         budget = Budget.of(store, room.run, turn.number, limits, settings)
@@ -258,7 +276,7 @@ async def _ask_endpoint(
 
 def note_lanes(lanes: Sequence[Lane], watcher: Watcher) -> None:
     """Say who of several answered what."""
-    if len(lanes) > 1:
+    if len(lanes) > 1 and any(lane.asked for lane in lanes):
         counts = (f"{lane.identity.endpoint}: {lane.completions} of {lane.asked}" for lane in lanes)
         watcher.note(f"completions by endpoint: {'; '.join(counts)}")
 
@@ -275,18 +293,22 @@ class Planned(Protocol):
 
 
 async def work_through(plan: Planned, title: str, sampler: Sampler, watcher: Watcher, done: Asked) -> Asked:
-    """Get what a plan lacks; returns what was done before with this added."""
+    """Get what a plan lacks; returns what was done before with this added, or raises BudgetStop with it."""
     lacking = sum(1 for _ in plan)
     if lacking < plan.size:
         watcher.note(f"{plan.size - lacking} of {plan.size} were there already")
     started, withheld = time.monotonic(), sampler.tally.withheld
+    stop: BudgetStop | None = None
     with _stopped_by_signals(sampler, watcher), watcher.stage(title, lacking, sampler.tally):
-        await sampler.run(plan)
+        try:
+            await sampler.run(plan)
+        except BudgetStop as error:
+            stop = error
     if withheld := sampler.tally.withheld - withheld:
         watcher.note(
             f"{withheld} samples were not asked for: `sample.budget.per_question` is spent for their questions"
         )
-    return Asked(
+    asked = Asked(
         sampler.tally,
         done.planned + plan.size,
         done.reused + plan.size - lacking,
@@ -294,6 +316,10 @@ async def work_through(plan: Planned, title: str, sampler: Sampler, watcher: Wat
         done.seconds + time.monotonic() - started,
         sampler.dispatch.lanes[0].identity,
     )
+    if stop:
+        stop.asked = asked
+        raise stop
+    return asked
 
 
 @contextmanager

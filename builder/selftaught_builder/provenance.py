@@ -122,7 +122,13 @@ def known_honours(store: Store, identity: Identity) -> dict[str, bool | None] | 
             "SELECT honours FROM rounds WHERE endpoint = ? AND model = ? AND weights = ? ORDER BY started_at DESC LIMIT 1",
             [identity.endpoint, identity.model, identity.weights],
         ).fetchone()
-    return json.loads(row[0]) if row else None
+    return (json.loads(row[0]) or None) if row else None
+
+
+def weights_of_round(store: Store, run: str, round_number: int) -> list[str]:
+    """Return the weights that have answered in a round so far."""
+    known = "SELECT DISTINCT weights FROM rounds WHERE run = ? AND round = ? ORDER BY weights"
+    return store.sql(known, [run, round_number])["weights"].to_list()
 
 
 def record_round(store: Store, run: str, round_number: int, recipe: Recipe, who: Sequence[Identity]) -> None:
@@ -145,6 +151,6 @@ def record_round(store: Store, run: str, round_number: int, recipe: Recipe, who:
     with store.write() as connection:
         connection.executemany(
             "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, now()) "
-            "ON CONFLICT DO UPDATE SET started_at = excluded.started_at",
+            "ON CONFLICT DO UPDATE SET started_at = excluded.started_at, honours = excluded.honours",
             rows,
         )

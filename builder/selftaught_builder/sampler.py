@@ -39,10 +39,8 @@ FIRST_WAIT, LONGEST_WAIT, LONGEST_RETRY_AFTER = 0.5, 30.0, 300.0
 # whose request is refused (it is too long, say) all samples are, so that they count as one.
 GONE_AFTER = 20
 # Questions refused as if the key were wrong, one after another, before it counts as wrong: some gateways answer 403 to a
-# prompt that they do not like.
+# prompt that they do not like. So many that another then answers, and an endpoint is of no use.
 REFUSED_AFTER = 3
-# Errors that say nothing of the request: another endpoint may answer it.
-OF_THE_ENDPOINT = frozenset({"auth", "certificate", "redirect"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,35 +179,41 @@ class Sampler:
         """
         request = Request(task.prompt.messages, task.prompt.style, self.context.parameters, seed_of(task.key))
         last: tuple[Lane, Reply] | None = None
+        refused: dict[Lane, Reply] = {}
         for number in range(1, self.context.retries + 2):
-            tried = await self._try(task, request, number, last)
+            tried = await self._try(task, request, number, last[0] if last else None, frozenset(refused))
             if tried is None:
                 self.tally.withheld += last is None and not self._stopping.is_set()
                 await asyncio.sleep(0)  # a plan may hold many of these in a row
                 break
             lane, reply = last = tried
+            if reply.error is None:
+                for other, refusal in refused.items():
+                    other.refused.add(task.question.hash)
+                    self._notice_refusals(other, refusal)
             if reply.error is None or number > self.context.retries:
                 break
+            if not ERRORS[reply.error]:
+                refused[lane] = reply
             wait = _wait(number, reply.retry_after)
             if reply.retry_after is not None:
                 self.dispatch.hold_back(lane, min(wait, reply.retry_after))  # what a server asks for is meant for all
-            refused = reply.error in OF_THE_ENDPOINT
-            elsewhere = self.dispatch.another_answers(lane, refused=refused)
-            if not (ERRORS[reply.error] or (refused and elsewhere)):
+                wait = min(wait, _wait(number, None))  # and another may be back sooner
+            others = frozenset(refused)
+            if not self.dispatch.others(others):
                 break
-            if elsewhere:  # that one is not to wait for what befell another; but nobody is to be hammered
-                wait = 0.0 if number == 1 else _wait(number, None)
+            if number == 1 and self.dispatch.another_answers(lane, others):  # after that nobody is to be hammered
+                wait = 0.0
             if await self._stopped_within(wait):
                 break
         return last[1] if last else None
 
     async def _try(
-        self, task: Task, request: Request, number: int, last: tuple[Lane, Reply] | None
+        self, task: Task, request: Request, number: int, avoid: Lane | None, refused: frozenset[Lane]
     ) -> tuple[Lane, Reply] | None:
         """Send a request when and where it may be sent, and journal what comes of it; None where it may not any more."""
         tokens_in = self._sizes.of(task.prompt) if self.dispatch.counts_tokens else 0
-        avoid, refused = (last[0], last[1].error in OF_THE_ENDPOINT) if last else (None, False)
-        ticket = await self.dispatch.admit(tokens_in + self._most_generated, avoid, refused=refused)
+        ticket = await self.dispatch.admit(tokens_in + self._most_generated, avoid, refused)
         if ticket is None:
             return None
         lane, reply = ticket.lane, None
@@ -230,7 +234,8 @@ class Sampler:
         finally:
             self.dispatch.returned(ticket, reply)
         self._count(reply, number)
-        self._notice_refusals(task, lane, reply)
+        lane.count(task.question.hash, reply)
+        self._notice_refusals(lane, reply)
         if self.dispatch.dead:
             self._give_up(self._gone(lane, reply))
         return lane, reply
@@ -325,14 +330,15 @@ class Sampler:
         if reply.cost is not None:
             tally.cost = (tally.cost or 0.0) + reply.cost
 
-    def _notice_refusals(self, task: Task, lane: Lane, reply: Reply) -> None:
-        """An endpoint that refuses the key is not asked any more."""
-        lane.count(task.question.hash, reply)
+    def _notice_refusals(self, lane: Lane, reply: Reply) -> None:
+        """An endpoint that refuses the key, or what others answer, is not asked any more."""
         if len(lane.refused) < REFUSED_AFTER or lane.retired:
             return
         self.dispatch.retire(lane)
         if not self.dispatch.dead and self.note:
-            self.note(f"{lane.identity.endpoint} refuses the key or its account; going on without it")
+            what = "the key or its account" if reply.error == "auth" else "what others answer"
+            said = f"({reply.error}: {(reply.error_text or '')[:100]})"
+            self.note(f"{lane.identity.endpoint} refuses {what}; going on without it {said}")
 
     def _notice_failures(self, task: Task, reply: Reply) -> None:
         """Where nothing succeeds any more the endpoint is as good as gone."""

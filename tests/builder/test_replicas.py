@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftaught_builder import pipeline
+from selftaught_builder import lanes, pipeline
 from selftaught_builder.concurrency import Dispatch, Gate, Lane, Ticket
 from selftaught_builder.concurrency.breaker import AILMENTS, BREAK_AFTER
 from selftaught_builder.endpoints import Identity, Pool, Reply
@@ -148,8 +149,8 @@ def test_a_spare_is_asked_only_while_no_other_answers() -> None:
         ticket = await queue.admit(avoid=first)
         assert ticket
         assert ticket.lane is first, "it answers, if not this one"
-        assert queue.another_answers(first, refused=True)
-        assert not queue.another_answers(first, refused=False)
+        assert queue.another_answers(first, frozenset([first]))
+        assert not queue.another_answers(first, frozenset())
         for number in range(BREAK_AFTER):
             queue.returned(ticket, BROKEN)
             if number < BREAK_AFTER - 1:
@@ -231,7 +232,9 @@ def test_two_servers_share_the_work_and_each_has_its_account(
     assert by_endpoint(room) == {openai_server.url: 20, other_server.url: 60}
     assert [server.stats()["requests"] - PROBE for server in (openai_server, other_server)] == [20, 60]
     assert f"{other_server.url}: 60 of 60" in watcher.notes[-1]
-    assert pipeline.sample(room).tally.requests == 0
+    again = Noting()
+    assert pipeline.sample(room, again).tally.requests == 0
+    assert not any("by endpoint" in note for note in again.notes)
     alone = open_room(write_room(room.folder, other_server.url, questions=40))
     assert pipeline.sample(alone).tally.requests == 0, "the replicas are no part of what is asked"
 
@@ -453,6 +456,7 @@ def _identities(pool: Pool) -> tuple[list[Identity], list[EndpointError]]:
         ({"replicas": [{"base_url": "http://h:1/v1"}] * 2}, "replicas.1 is listed already"),
         ({"kind": "local", "replicas": [{"base_url": "http://h:1/v1"}]}, "needs a `kind`"),
         ({"kind": "sglang", "base_url": None, "replicas": [{"model": "x"}]}, "needs the `base_url`"),
+        ({"kind": "sglang", "replicas": [{"base_url": "http://h:1/v1", "model": "x"}]}, "leave it out"),
         ({"share": 0, "replicas": [{"base_url": "http://h:1/v1", "share": 0}]}, "every `share` is 0"),
         ({"replicas": [{"base_url": "http://h:1/v1", "share": -1}]}, "greater than or equal to 0"),
         ({"replicas": [{"base_url": "http://h:1/v1", "share": math.inf}]}, "finite number"),
@@ -494,3 +498,178 @@ def _wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it never came to that"
         time.sleep(0.02)
+
+
+# What goes wrong in the middle.
+
+
+def test_who_refuses_while_the_other_only_asks_for_time_costs_no_sample(
+    openai_server: OpenAIServer, other_server: OpenAIServer, tmp_path: Path
+) -> None:
+    openai_server.configure(faults=[{"kind": "status", "status": 401, "after": PROBE}])
+    busy = {"kind": "status", "status": 429, "retry_after": 1, "after": PROBE, "before": PROBE + 40}
+    other_server.configure(faults=[busy], latency=0.05)
+    replica, sample = {"base_url": other_server.url}, {"k": 2, "concurrency": 40}
+    asked = pipeline.sample(room_of(tmp_path, openai_server, replica, questions=50, sample=sample))
+    assert (asked.tally.completions, asked.tally.failed) == (100, 0)
+
+
+def test_what_one_says_cannot_be_answered_another_is_asked_for(
+    openai_server: OpenAIServer, other_server: OpenAIServer, tmp_path: Path
+) -> None:
+    other_server.configure(faults=[{"kind": "status", "status": 404, "text": "gone away", "after": PROBE}])
+    room, watcher = room_of(tmp_path, openai_server, {"base_url": other_server.url}, questions=50), Noting()
+    asked = pipeline.sample(room, watcher)
+    assert (asked.tally.completions, asked.tally.failed) == (100, 0)
+    assert by_endpoint(room, error="bad_request")[other_server.url] < 40
+    assert sum("refuses what others answer" in note and "gone away" in note for note in watcher.notes) == 1
+
+
+def test_what_nobody_can_answer_is_asked_of_each_once_and_the_run_goes_on(
+    openai_server: OpenAIServer, other_server: OpenAIServer, tmp_path: Path
+) -> None:
+    for server in (openai_server, other_server):
+        server.configure(faults=[{"kind": "status", "status": 400, "after": PROBE, "before": PROBE + 3}])
+    room = room_of(tmp_path, openai_server, {"base_url": other_server.url}, sample={"k": 1, "concurrency": 1})
+    pipeline.sample(room)
+    tries = Counter(row["key"] for row in attempts(room) if row["error"])
+    assert len(tries) >= 3
+    assert max(tries.values()) == 2
+    assert sum(by_endpoint(room).values()) == 10 - sum(count == 2 for count in tries.values())
+
+
+def test_who_has_no_room_for_a_single_request_is_not_hammered(
+    openai_server: OpenAIServer, other_server: OpenAIServer, tmp_path: Path
+) -> None:
+    openai_server.configure(latency=0.02)
+    other_server.configure(faults=[{"kind": "status", "status": 429, "after": PROBE}])
+    room, watcher = room_of(tmp_path, openai_server, {"base_url": other_server.url}, questions=80), Noting()
+    asked = pipeline.sample(room, watcher)
+    assert (asked.tally.completions, asked.tally.failed) == (160, 0)
+    assert by_endpoint(room, error="rate_limit")[other_server.url] < 60
+    assert sum("(rate_limit): pausing" in note for note in watcher.notes) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503, 529])
+def test_who_is_asked_for_too_much_at_once_does_not_ail(status: int) -> None:
+    gate = Gate(2 * BREAK_AFTER, ailments=AILMENTS)
+    sent = [gate.send(0, 0.0) for _ in range(2 * BREAK_AFTER)]
+    full = Reply(error="server" if status != 429 else "rate_limit", provider={"status": status})
+    for one in sent[1:]:
+        gate.returned(one, full, 0.0)
+    assert not gate.ailing
+    gate.returned(sent[0], FINE, 0.0)
+    for _ in range(BREAK_AFTER):
+        assert not gate.ailing
+        gate.returned(gate.send(0, 0.0), full, 0.0)
+    assert gate.ailing, "nothing else was under way there"
+    gate.returned(gate.send(0, 9.0), full, 9.0)
+    assert gate.wait(9.0) > 1, "a trial that fails is one, whatever else is under way"
+
+
+def test_a_retry_does_not_wait_for_who_may_be_asked_once_a_minute() -> None:
+    async def work() -> None:
+        first, slow = lane("first"), lane("slow")
+        slow.gate = Gate(4, requests_per_minute=1, ailments=AILMENTS)
+        queue = Dispatch([first, slow])
+        held = [await queue.admit(), await queue.admit()]
+        assert {ticket.lane for ticket in held if ticket} == {first, slow}
+        again = await queue.admit(avoid=first)
+        assert again
+        assert again.lane is first
+
+    in_a_loop(work)
+
+
+@pytest.mark.parametrize(("share", "spare"), [(None, 0), (1, 1), (None, None)])
+def test_nobody_waits_for_a_server_that_hangs(share: float | None, spare: float | None) -> None:
+    async def work() -> None:
+        hung, good = lane("hung", most=1, share=share), lane("good", most=1, share=spare)
+        hung.gate = Gate(1, ailments=AILMENTS, patience=0.1)
+        queue = Dispatch([hung, good])
+        held = await queue.admit()
+        assert held
+        assert held.lane is hung
+        went = await let_go(queue, 6)
+        again = await queue.admit(avoid=good)
+        assert again
+        assert again.lane is good, "who hangs is no better choice than who failed"
+        assert set(went) == {good}
+        queue.returned(again, FINE)
+        queue.returned(held, FINE)
+        assert hung in await let_go(queue, 4), "it answers again"
+
+    in_a_loop(work)
+
+
+def test_nobody_sleeps_as_long_as_one_server_asks_for_while_another_is_back_sooner(
+    openai_server: OpenAIServer, other_server: OpenAIServer, tmp_path: Path
+) -> None:
+    for server, seconds in ((openai_server, 3600), (other_server, 1)):
+        busy = {"kind": "status", "status": 429, "retry_after": seconds, "after": PROBE, "before": PROBE + 8}
+        server.configure(faults=[busy])
+    room = room_of(tmp_path, openai_server, {"base_url": other_server.url})
+    with start_cli("sample", room.folder) as run:
+        try:
+            assert run.wait(timeout=60) == 0
+        finally:
+            run.kill()
+    assert by_endpoint(room) == {other_server.url: 20}
+
+
+def test_a_server_that_hangs_does_not_keep_the_others_from_beginning(
+    openai_server: OpenAIServer, other_server: OpenAIServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "BEGINNING", 0.5)
+    other_server.configure(faults=[{"kind": "hang", "after": 1, "before": 2}])
+    room, watcher = room_of(tmp_path, openai_server, {"base_url": other_server.url}), Noting()
+    assert pipeline.sample(room, watcher).tally.completions == 20
+    assert any("not found out" in note and other_server.url in note for note in watcher.notes)
+
+
+def test_a_round_that_begins_anew_with_other_weights_is_said_to(openai_server: OpenAIServer, tmp_path: Path) -> None:
+    room = room_of(tmp_path, openai_server)
+    pipeline.sample(room)
+    openai_server.configure(extra={"/model_info": {"model_path": "/models/x", "weight_version": "one"}})
+    watcher = Noting()
+    assert pipeline.sample(room, watcher).tally.completions == 20
+    assert any("round 1 was begun with weights unknown" in note for note in watcher.notes)
+    watcher = Noting()
+    pipeline.sample(room, watcher)
+    assert not any("was begun" in note for note in watcher.notes)
+
+
+def test_a_replica_of_another_provider_gets_neither_the_address_nor_the_key() -> None:
+    own = {"kind": "openai", "model": "m", "base_url": "http://a/v1", "api_key_env": "OWN_API_KEY"}
+    other = {"kind": "litellm", "model": "together_ai/m"}
+    settings = EndpointSettings.model_validate({**own, "replicas": [other, {"base_url": "http://b/v1"}]})
+    _, elsewhere, alike = settings.doors
+    assert (elsewhere.base_url, elsewhere.names_a_key) == (None, False)
+    assert (alike.base_url, alike.api_key_env) == ("http://b/v1", "OWN_API_KEY")
+    behind = {"kind": "litellm", "model": "openai/m", "api_key_file": "own.key", "replicas": [other]}
+    assert not EndpointSettings.model_validate(behind).doors[1].names_a_key
+
+
+def test_after_a_kill_whoever_is_there_goes_on_and_nothing_that_arrived_is_asked_again(
+    openai_server: OpenAIServer, other_server: OpenAIServer, tmp_path: Path
+) -> None:
+    at_once, servers_there = 8, (openai_server, other_server)
+    for server in servers_there:
+        server.configure(latency=0.1)
+    sample = {"k": 4, "concurrency": at_once}
+    room = room_of(tmp_path, openai_server, {"base_url": other_server.url}, questions=30, sample=sample)
+    with start_cli("sample", room.folder, stderr=DEVNULL) as run:
+        _wait_until(lambda: sum(server.stats()["requests"] for server in servers_there) > 2 * PROBE + 30)
+        run.kill()
+    requests = sum(server.stats()["requests"] for server in servers_there) - 2 * PROBE
+    recipes: list[dict[str, Any]] = [
+        {"share": 3, "replicas": [{"base_url": other_server.url, "share": 0}]},
+        {"base_url": other_server.url},
+        {"base_url": other_server.url, "replicas": [{"base_url": openai_server.url}]},
+    ]
+    for endpoint, k in zip(recipes, (4, 5, 6), strict=True):
+        again = write_room(room.folder, openai_server.url, questions=30, endpoint=endpoint, sample={**sample, "k": k})
+        requests += pipeline.sample(open_room(again)).tally.requests
+    successes = [row["key"] for row in attempts(room) if row["error"] is None]
+    assert len(successes) == len(set(successes)) == 180
+    assert requests <= 180 + 2 * at_once, "only what was in flight is asked again"

@@ -12,7 +12,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds."""
 TRANSPORT = frozenset({"connection", "timeout"})
 """Errors that are no answer."""
-AILMENTS = TRANSPORT | {"server", "malformed", "auth", "certificate", "redirect"}
+AILMENTS = TRANSPORT | {"server", "rate_limit", "malformed", "auth", "certificate", "redirect"}
 """Errors that are no answer to be had from this endpoint, where another may give one."""
 
 

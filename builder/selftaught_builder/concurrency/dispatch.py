@@ -33,7 +33,7 @@ class Lane:
         prices: what it charges, None where nobody knows.
         asked_as: the model's name there, where it has another.
         asked, completions, failed: requests sent, and what came of them.
-        refused: questions that it refused as if the key were wrong, with no answer between.
+        refused: questions that it refused as if the key were wrong, or that another then answered, with no answer between.
         retired: it is not asked any more.
     """
 
@@ -78,7 +78,7 @@ class Ticket:
 class _Waiting:
     tokens: int
     avoid: Lane | None
-    refused: bool
+    refused: frozenset[Lane]
     granted: asyncio.Future[Ticket | None]
 
 
@@ -105,13 +105,15 @@ class Dispatch:
         """Whether there is nobody left to ask."""
         return all(lane.retired or lane.gate.dead for lane in self.lanes)
 
-    async def admit(self, tokens: int = 0, avoid: Lane | None = None, *, refused: bool = False) -> Ticket | None:
-        """Wait for leave to send a request; None where nothing is to be sent any more.
+    async def admit(
+        self, tokens: int = 0, avoid: Lane | None = None, refused: frozenset[Lane] = frozenset()
+    ) -> Ticket | None:
+        """Wait for leave to send a request; None where nothing is to be sent any more, or nobody is left for this one.
 
         Args:
             tokens: what it may cost at most; counted where tokens are limited by the minute.
-            avoid: who failed to answer it, and is asked again only where no other answers.
-            refused: that one would refuse it again, so that a spare may be asked.
+            avoid: who failed to answer it, and is asked again only where no other can be.
+            refused: who refused it, and would again.
         """
         if self._closed:
             return None
@@ -129,9 +131,13 @@ class Dispatch:
         """Send one endpoint nothing for so long."""
         lane.gate.hold_back(seconds, _now())
 
-    def another_answers(self, lane: Lane, *, refused: bool) -> bool:
-        """Whether what a lane failed to answer, or refused, would go to another now."""
-        return any(one is not lane for one in self._choice(lane, _now(), refused=refused))
+    def others(self, refused: frozenset[Lane]) -> bool:
+        """Whether anybody is left for what some have refused."""
+        return any(not lane.retired and not lane.gate.dead and lane not in refused for lane in self.lanes)
+
+    def another_answers(self, lane: Lane, refused: frozenset[Lane]) -> bool:
+        """Whether what a lane failed to answer would go to another now."""
+        return any(one is not lane for one in self._choice(lane, refused, _now()))
 
     def retire(self, lane: Lane) -> None:
         """Ask one endpoint no more."""
@@ -166,6 +172,9 @@ class Dispatch:
             alike = (waiting.avoid, waiting.refused)
             if alike in stuck or waiting.granted.done():
                 continue
+            if waiting.refused and not self.others(waiting.refused):
+                waiting.granted.set_result(None)
+                continue
             if lane := self._lane_for(waiting, now):
                 del self._queue[place]
                 self._clock = max(self._clocks[lane], self._clock)
@@ -177,11 +186,11 @@ class Dispatch:
 
     def _lane_for(self, waiting: _Waiting, now: float) -> Lane | None:
         """Return where a request goes now; None where it waits."""
-        free = [lane for lane in self.lanes if self._free(lane, now)]
+        free = [lane for lane in self.lanes if self._free(lane, now) and lane not in waiting.refused]
         for lane in free:  # one that ails gets its trial, or nobody would know that it is well again
             if lane.gate.ailing and lane.share != 0 and lane is not waiting.avoid:
                 return lane
-        choice = self._choice(waiting.avoid, now, refused=waiting.refused)
+        choice = self._choice(waiting.avoid, waiting.refused, now)
         if not choice:  # nobody answers: whoever may be tried
             return free[0] if free else None
         if self._by_share:
@@ -193,12 +202,14 @@ class Dispatch:
             default=None,
         )
 
-    def _choice(self, avoid: Lane | None, now: float, *, refused: bool) -> list[Lane]:
+    def _choice(self, avoid: Lane | None, refused: frozenset[Lane], now: float) -> list[Lane]:
         """Return those who answer and may be asked: spares only where nobody else is left."""
-        well = [lane for lane in self.lanes if not lane.retired and lane.gate.answers(now)]
-        first = [lane for lane in well if lane.share != 0]
-        others, spares = ([lane for lane in some if lane is not avoid] for some in (first, well))
-        return others or (spares if refused else first or spares) or well
+        well = [lane for lane in self.lanes if not lane.retired and lane not in refused and lane.gate.answers(now)]
+        well = [lane for lane in well if lane.share != 0] or well
+        if avoid is None:
+            return well
+        # It is not to wait for the minute's limits of another.
+        return [lane for lane in well if lane is not avoid and not lane.gate.paced(now)] or well
 
     def _free(self, lane: Lane, now: float) -> bool:
         return not lane.retired and lane.gate.wait(now) <= 0
@@ -208,7 +219,8 @@ class Dispatch:
         if self._timer:
             self._timer.cancel()
         self._timer = None
-        waits = [lane.gate.wait(now) for lane in self.lanes if not lane.retired]
+        asked = [lane.gate for lane in self.lanes if not lane.retired]
+        waits = [gate.wait(now) for gate in asked] + [gate.hangs_in(now) for gate in asked]
         soonest = min((wait for wait in waits if 0 < wait < math.inf), default=None)
         if soonest is not None:
             self._timer = asyncio.get_running_loop().call_later(soonest, self._grant)

@@ -19,6 +19,8 @@ from selftaught_builder.endpoints.base import Reply
 CAP = 4
 """Times an endpoint's slots that the limit may grow to."""
 OVERLOADED = (503, 529)
+HANGS_AFTER, LEAST_PATIENCE = 10, 30.0
+"""Times the longest answer so far, and at least so many seconds, before an endpoint that gives nothing back hangs."""
 
 
 @dataclass(slots=True)
@@ -45,6 +47,8 @@ class Gate:
         requests_per_minute, tokens_per_minute: limits by the minute.
         probes: requests that try an endpoint that does not answer before it counts as dead.
         ailments: error classes of which several in a row mean that it is to be left alone for a while.
+        patience: seconds after which one that is asked for all it takes, and gives nothing back, counts as not answering;
+            where it has answered, ten times its longest answer are enough.
         name: what it is called in notes.
         note: told when it does not answer, and when it answers again.
     """
@@ -58,6 +62,7 @@ class Gate:
         tokens_per_minute: int | None = None,
         probes: int = 6,
         ailments: frozenset[str] = TRANSPORT,
+        patience: float = math.inf,
         name: str = "the endpoint",
         note: Callable[[str], None] | None = None,
     ) -> None:
@@ -69,6 +74,7 @@ class Gate:
         self._breaker, self._ailments = Breaker(probes), ailments
         self._name, self._note = name, note
         self._quiet_until, self._sent = 0.0, 0
+        self._patience, self._longest, self._heard = patience, math.inf, 0.0
 
     @property
     def limit(self) -> int:
@@ -86,8 +92,19 @@ class Gate:
         return self._breaker.open
 
     def answers(self, now: float) -> bool:
-        """Whether it answered the last time it was asked, and has not asked for time."""
-        return not self._breaker.open and self._quiet_until <= now
+        """Whether it answered the last time it was asked, and neither asks for time nor keeps everything waiting."""
+        return not self._breaker.open and self._quiet_until <= now and self.hangs_in(now) > 0
+
+    def hangs_in(self, now: float) -> float:
+        """Return the seconds until it counts as hanging if nothing comes back; infinite where it could be asked for more."""
+        if self.in_flight < self.limit:
+            return math.inf
+        patience = min(self._patience, max(HANGS_AFTER * self._longest, LEAST_PATIENCE))
+        return max(0.0, self._heard + patience - now)
+
+    def paced(self, now: float) -> bool:
+        """Whether the minute's limits leave no room just now."""
+        return max(self._requests.wait(now), self._tokens.wait(now)) > 0
 
     def wait(self, now: float) -> float:
         """Return the seconds until the next request may go; infinite where something has to come back first."""
@@ -102,6 +119,8 @@ class Gate:
             tokens: what it may cost at most; counted where tokens are limited by the minute.
             now: the event loop's time, in seconds.
         """
+        if not self.in_flight:
+            self._heard = now
         self.in_flight += 1
         self._sent += 1
         sent = Sent(tokens, self._sent, self._breaker.open)
@@ -114,6 +133,7 @@ class Gate:
         """Take note of what came of a request; None where it was not sent, or dropped."""
         busy = self.in_flight >= self.limit
         self.in_flight -= 1
+        self._heard = now
         self._breaker.probing = self._breaker.probing and not sent.probe
         self._tokens.give_back(sent.tokens - _tokens(sent, reply))
         if reply is None:
@@ -136,11 +156,15 @@ class Gate:
             self._climb.overloaded(sent.number, self._sent)
 
     def _watch(self, sent: Sent, reply: Reply, now: float) -> None:
+        if reply.error is None:
+            self._longest = max(reply.latency, 0.0 if self._longest == math.inf else self._longest)
         if reply.error not in self._ailments:
             if self._breaker.answered():
                 self._quiet_until = 0.0
                 self._tell("answers again")
             return
+        if is_overload(reply) and reply.error not in TRANSPORT and self.in_flight and not sent.probe:
+            return  # it was asked for too much at once; where nothing else was under way it has room for nothing
         was_open = self._breaker.open
         pause = self._breaker.failed(probe=sent.probe)
         if pause is not None:

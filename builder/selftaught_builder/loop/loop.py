@@ -12,7 +12,7 @@ from typing import Any
 
 from selftaught_builder import pipeline
 from selftaught_builder.endpoints import Opened, Pool
-from selftaught_builder.errors import InputError, SelftaughtError
+from selftaught_builder.errors import InputError, Stopped, UserStop
 from selftaught_builder.evaluation.asking import conditions, evaluate
 from selftaught_builder.evaluation.summary import Evaluation, best, recorded
 from selftaught_builder.export.version import Version
@@ -33,16 +33,6 @@ from selftaught_builder.room import Room
 from selftaught_builder.store import Store
 from selftaught_builder.store.lock import WriterLock
 from selftaught_builder.training import Progress
-
-
-class StoppedByUserError(SelftaughtError):
-    """Ctrl-C while the model was asked; everything that arrived is kept, and running again goes on."""
-
-    exit_code = 130
-
-    def __init__(self, asked: Asked) -> None:
-        self.asked = asked
-        super().__init__("stopped")
 
 
 @dataclass
@@ -72,13 +62,16 @@ class Loop:
         rounds: how many rounds; the recipe's own number where None.
         watcher: who is told.
 
+    Attributes:
+        ran: what its last run has done so far.
+
     Raises:
         InputError: several rounds without training, no trainer here, or a recipe that is wrong in itself.
     """
 
     def __init__(self, room: Room, *, rounds: int | None = None, watcher: Watcher | None = None) -> None:
         self.room, self.watcher = room, watcher or pipeline.Silent()
-        self.rounds = rounds or room.recipe.rounds.count
+        self.rounds, self.ran = rounds or room.recipe.rounds.count, Ran()
         self.steps = steps_of(room.recipe, self.rounds)
         self.serving = Pool(room.recipe.endpoint, room.folder)
         pipeline.check(room)
@@ -131,8 +124,9 @@ class Loop:
         return self.ledger.details() if self.room.store_path.exists() else {}
 
     def run(self, begin: str | None = None, until: str | None = None) -> Ran:
-        """Work through the steps. Raises what the stages raise, and `StoppedByUserError`."""
-        todo, ran = self.todo(begin, until), Ran()
+        """Work through the steps. Raises what the stages raise, and UserStop; what was done is then in `ran`."""
+        todo = self.todo(begin, until)
+        ran = self.ran = Ran()
         with WriterLock(self.store.path.with_name(f"{self.store.path.name}.{file_name(self.room.run)}")), self.serving:
             self._note_changed_recipe(todo)
             if begin and todo:
@@ -142,7 +136,11 @@ class Loop:
                 if not asked_for and (reason := self.reason_to_stop(step)):
                     ran.stopped = reason
                     break
-                self._do(step, ran)
+                try:
+                    self._do(step, ran)
+                except Stopped as stop:
+                    stop.step = str(step)
+                    raise
                 ran.done.append(step)
         self._conclude(ran)
         return ran
@@ -313,7 +311,7 @@ class Loop:
 
     def _asked(self, asked: Asked) -> dict[str, Any]:
         if asked.interrupted:
-            raise StoppedByUserError(asked)
+            raise UserStop(asked)
         tally = asked.tally
         return {
             "planned": asked.planned,
