@@ -20,7 +20,7 @@ from selftaught_builder.recipe import EndpointSettings, Prices
 from selftaught_builder.sizes import OVERHEAD
 from selftaught_builder.store import Store
 
-REFUSALS = ("bad_request", "auth", "rate_limit", "server", "certificate", "redirect")
+REFUSALS = ("bad_request", "auth", "rate_limit", "server", "certificate", "redirect", "unreachable")
 """Errors of tries that cost nothing: no completion was made. Of the others nobody knows."""
 FREE = Prices(input=0, output=0)
 _WORDS = {"usd": "${:,.4f}", "tokens": "{:,.0f} tokens", "attempts": "{:,.0f} attempts", "seconds": "{:,.0f} seconds"}

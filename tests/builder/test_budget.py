@@ -119,7 +119,7 @@ def test_tries_count_and_refused_ones_cost_no_tokens(openai_server: OpenAIServer
     assert Counter(row["error"] for row in rows).keys() == {"server", None}
 
 
-def test_a_timeout_counts_at_its_most(openai_server: OpenAIServer, tmp_path: Path) -> None:
+def test_half_a_reply_counts_at_its_most(openai_server: OpenAIServer, tmp_path: Path) -> None:
     openai_server.configure(faults=[{"kind": "half", "after": PROBE}])
     stopped(tmp_path / "room", openai_server, {"tokens": 300}, retries=0, concurrency=1)
     rows = attempts(tmp_path / "room")

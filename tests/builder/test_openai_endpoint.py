@@ -48,11 +48,11 @@ def choices(**choice: Any) -> dict[str, Any]:
     return raw({"choices": [{"index": 0, "finish_reason": "stop", **choice}]})
 
 
-def test_nobody_listening_is_a_connection_error() -> None:
+def test_nobody_listening_is_said() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         reply = ask(f"http://127.0.0.1:{free.getsockname()[1]}/v1")
-    assert reply.error == "connection"
+    assert reply.error == "unreachable"
 
 
 COMPLETIONS = {
@@ -293,7 +293,7 @@ def test_a_proxy_of_the_environment_is_used_for_other_machines(
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
     assert ask("http://models.invalid/v1").error is None
     monkeypatch.setenv("no_proxy", "models.invalid")
-    assert ask("http://models.invalid/v1").error == "connection"
+    assert ask("http://models.invalid/v1").error == "unreachable"
 
 
 @pytest.mark.parametrize("before", range(285, 300, 5))

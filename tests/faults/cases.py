@@ -26,6 +26,7 @@ class Case:
         columns: what other columns of the row hold, as they can be compared.
         remark: what else a reader should know of the row.
         quick: whether a run of many attempts can afford it.
+        lab: whether the lab does it to a request; else a test arranges for it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Case:
     columns: Mapping[str, Any] = field(default_factory=dict)
     remark: str = ""
     quick: bool = True
+    lab: bool = True
 
     @property
     def retried(self) -> bool:
@@ -100,7 +102,14 @@ CASES = (
         status(code, "redirect", "a redirect to another server", f"HTTP {code} to http://")
         for code in (301, 302, 303, 307, 308)
     ),
-    Case("certificate", "a TLS certificate that nobody vouches for", "certificate", "certificate verify failed"),
+    Case("nobody", "is not there: nobody listens at its address", "unreachable", "Connect call failed", lab=False),
+    Case(
+        "certificate",
+        "a TLS certificate that nobody vouches for",
+        "certificate",
+        "certificate verify failed",
+        lab=False,
+    ),
     Case("reset", "resets the connection without a reply", "connection", "reset"),
     Case("hang-up", "closes the connection without a reply", "connection", "Disconnected"),
     Case("half a body", "promises a body and sends half of it", "connection", "ClientPayloadError"),

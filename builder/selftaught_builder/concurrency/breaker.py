@@ -10,7 +10,7 @@ BREAK_AFTER = 8
 """Failures in a row, with no answer between, that open it."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds."""
-TRANSPORT = frozenset({"connection", "timeout"})
+TRANSPORT = frozenset({"unreachable", "connection", "timeout"})
 """Errors that are no answer."""
 AILMENTS = TRANSPORT | {"server", "rate_limit", "malformed", "auth", "certificate", "redirect"}
 """Errors that are no answer to be had from this endpoint, where another may give one."""

@@ -73,7 +73,8 @@ ERRORS: Mapping[str, bool] = {
     "rate_limit": True,  # 429
     "server": True,  # 408, 409, 5xx
     "timeout": True,
-    "connection": True,  # refused, reset, half a body
+    "unreachable": True,  # no connection: refused, no such host, none in time; nothing was sent
+    "connection": True,  # reset, closed, half a body
     "certificate": False,  # TLS: the server cannot prove who it is
     "malformed": True,  # not JSON, or JSON without what the protocol promises
     "too_large": False,  # a body over the limit

@@ -114,11 +114,13 @@ class OpenAIEndpoint:
         except BodyError as error:
             return _failure(error.error, str(error))
         except aiohttp.ConnectionTimeoutError:
-            return _failure("timeout", f"no connection within {min(self.settings.timeout, CONNECT_SECONDS):g} s")
+            return _failure("unreachable", f"no connection within {min(self.settings.timeout, CONNECT_SECONDS):g} s")
         except TimeoutError:
             return _failure("timeout", f"no whole reply within {self.settings.timeout:g} s")
         except aiohttp.ClientConnectorCertificateError as error:
             return _failure("certificate", str(error))
+        except aiohttp.ClientConnectorError as error:
+            return _failure("unreachable", f"{type(error).__name__}: {error}")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return _failure("connection", f"{type(error).__name__}: {error}")
 

@@ -63,7 +63,7 @@ class ServedEndpoint:
         if self._extra:
             request = replace(request, parameters={**request.parameters, **self._extra})
         reply = await self._client.complete(request)
-        if reply.error == "connection":
+        if reply.error in ("unreachable", "connection"):
             await asyncio.sleep(_NEWS_SECONDS)
             if why := self._diagnose():
                 reply.error_text = f"{why}: {reply.error_text}"[:ERROR_TEXT_LIMIT]

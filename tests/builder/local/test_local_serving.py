@@ -75,7 +75,7 @@ def test_a_dead_server_is_named_with_its_log_and_started_again(room: Path) -> No
         wait_until(lambda: gone(pid))
         _, reply = ask(serving, identify=False)
         log = room / ".selftaught" / "local.log"
-        assert reply.error == "connection"
+        assert reply.error in ("unreachable", "connection")
         assert reply.error_text is not None
         assert reply.error_text.startswith(f"the model's server was ended by SIGKILL, its log is {log}: ")
         assert log.is_file()
