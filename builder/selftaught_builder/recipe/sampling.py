@@ -32,8 +32,8 @@ class Budget(Spending):
 
     A request is sent only where what is spent and what the requests in flight may cost at most leave room for it. When no room
     is left the run stops with exit code 3; raise the budget and run again to go on. A try whose tokens or cost the server
-    did not say counts at its most; one that was refused (400, 401, 429, 503, ...) or reached nobody costs nothing. The five requests of 12 tokens
-    that probe an endpoint are no attempts and do not count.
+    did not say counts at its most; one that was refused (400, 401, 429, 503, ...) or reached nobody costs nothing. The five
+    requests of 12 tokens that probe an endpoint are no attempts and do not count.
     """
 
     per_question: Limits | None = None
