@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from selftaught_builder.endpoints.base import Reply
-from selftaught_builder.endpoints.prices import dearest, known_prices
+from selftaught_builder.endpoints.prices import known_prices
 from selftaught_builder.errors import BudgetStop, InputError
 from selftaught_builder.recipe import Budget as Limits
 from selftaught_builder.recipe import EndpointSettings, Prices
@@ -147,7 +147,7 @@ class Budget:
 
     @classmethod
     def of(
-        cls, store: Store | None, run: str, round_number: int, limits: Limits | None, settings: EndpointSettings
+        cls, store: Store | None, run: str, round_number: int, limits: Limits | None, prices: Prices | None
     ) -> Budget | None:
         """Return the accounts of a run with what its attempts have cost so far; None where nothing is limited.
 
@@ -156,15 +156,10 @@ class Budget:
             run: the run.
             round_number: the round at work.
             limits: the recipe's.
-            settings: the endpoint that is asked. Tries whose cost is not known count at its prices, or at those of its
-                dearest replica.
-
-        Raises:
-            InputError: dollars are limited, and nobody knows what the endpoint charges.
+            prices: of the endpoint that is asked, of several the dearest: at them tries count whose cost is not known.
         """
         if limits is None:
             return None
-        prices = check_prices(limits, settings)
         budget = cls(limits, round_number)
         if store is None:
             return budget
@@ -259,21 +254,34 @@ class Budget:
         self._since = now
 
 
-def check_prices(limits: Limits | None, settings: EndpointSettings) -> Prices | None:
-    """Return the prices of an endpoint, of several the dearest; None where they are unknown and not needed.
+def check_priceable(limits: Limits | None, settings: EndpointSettings) -> None:
+    """Check that what a limit in dollars needs is known: what the endpoint and its replicas charge.
+
+    APIs may say so when they are asked who they are.
+
+    Raises:
+        InputError: dollars are limited, and nobody will know what the endpoint charges.
+    """
+    for door in settings.doors:
+        if door.kind != "openai":
+            prices_of(limits, door)
+
+
+def prices_of(limits: Limits | None, settings: EndpointSettings, listed: Prices | None = None) -> Prices | None:
+    """Return what one endpoint charges; None where that is unknown and not needed.
+
+    Args:
+        limits: the budget.
+        settings: the endpoint; its replicas are others.
+        listed: what the server says, which the recipe can overrule.
 
     Raises:
         InputError: dollars are limited, and nobody knows what the endpoint charges.
     """
-    return dearest([prices_of(limits, door) for door in settings.doors])
-
-
-def prices_of(limits: Limits | None, settings: EndpointSettings) -> Prices | None:
-    """Return what one endpoint charges, without its replicas. Returns and raises as `check_prices` does."""
     parts = (limits, limits.per_round, limits.per_question) if limits else ()
     if not any(part is not None and part.usd is not None for part in parts):
-        return settings.prices
-    prices = known_prices(settings)
+        return settings.prices or listed
+    prices = known_prices(settings) or listed
     if prices is None:
         raise InputError(
             f"limits dollars, and nobody knows what `{settings.model}` charges",

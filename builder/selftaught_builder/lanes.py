@@ -119,7 +119,7 @@ def _lane(member: Member, who: Identity, terms: Terms, note: Callable[[str], Non
         note=note,
     )
     asked_as = settings.model if settings.model != terms.settings.model else None
-    return Lane(member.endpoint, who, gate, settings.share, prices_of(terms.budget, settings), asked_as)
+    return Lane(member.endpoint, who, gate, settings.share, prices_of(terms.budget, settings, who.prices), asked_as)
 
 
 async def _honours(lane: Lane, store: Store, terms: Terms) -> Mapping[str, bool | None]:

@@ -13,9 +13,10 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, cont
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from selftaught_builder.budget import Budget, check_prices
+from selftaught_builder.budget import Budget, check_priceable
 from selftaught_builder.concurrency import Dispatch, Lane
 from selftaught_builder.endpoints import Identity, Opened, Reply, open_pool
+from selftaught_builder.endpoints.prices import dearest
 from selftaught_builder.errors import BudgetStop
 from selftaught_builder.export.version import Version, export_version
 from selftaught_builder.keys import weights_identity
@@ -213,7 +214,7 @@ class Part:
 def ask(room: Room, parts: Sequence[Part], watcher: Watcher, turn: Turn) -> Asked:
     """Ask the round's endpoint for what the store lacks of these parts. Raises what `sample` raises."""
     check(room)
-    check_prices(room.recipe.sample.budget, room.recipe.endpoint)
+    check_priceable(room.recipe.sample.budget, room.recipe.endpoint)
     store = room.store(create=True)
     with store.writer():
         store.commit_journal()
@@ -260,7 +261,7 @@ async def _ask_endpoint(
                 )
             record_round(store, room.run, turn.number, recipe, [lane.identity for lane in lanes])
         dispatch = Dispatch(lanes)
-        budget = Budget.of(store, room.run, turn.number, limits, settings)
+        budget = Budget.of(store, room.run, turn.number, limits, dearest([lane.prices for lane in lanes]))
         for part, askings in todo:
             weights = weights_identity(identity.weights, run=room.run, round_number=turn.number, model=identity.model)
             known = Known.of(store, part.kind)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from selftaught_builder.budget import REFUSALS, Budget
+from selftaught_builder.budget import REFUSALS, check_priceable, prices_of
+from selftaught_builder.budget import Budget as Accounts
+from selftaught_builder.endpoints.prices import dearest
+from selftaught_builder.errors import InputError
+from selftaught_builder.recipe import Budget, EndpointSettings, Prices
 from selftaught_builder.room import Room
 from selftaught_builder.store import Store
 
@@ -60,24 +64,36 @@ def spent(room: Room, round_number: int | None = None) -> Spent | None:
         round_number: the round that `per_round` is about; the newest one that has attempts where None.
 
     Raises:
-        InputError: dollars are limited, and nobody knows what the endpoint charges.
+        InputError: dollars are limited, and nobody will know what the endpoint charges.
     """
+    limits, settings = room.recipe.sample.budget, room.recipe.endpoint
+    check_priceable(limits, settings)
+    prices = dearest([_prices(limits, door) for door in settings.doors])
     store = room.store() if room.store_path.exists() else None
     at = round_number if round_number is not None else _count(store, _NEWEST_ROUND, run=room.run) or 1
-    budget = Budget.of(store, room.run, at, room.recipe.sample.budget, room.recipe.endpoint)
+    budget = Accounts.of(store, room.run, at, limits, prices)
     if budget is None:
         return None
     alike = [[account] for account in budget.accounts] + [budget.questions] * bool(budget.questions)
-    limits = [
+    spent_of = [
         OfLimit(
             f"{accounts[0].key}.{unit}", accounts[0].title, unit, allowed, max(one.amount(unit) for one in accounts)
         )
         for accounts in alike
         for unit, allowed in accounts[0].limits.items()
     ]
-    units = {limit.unit for limit in limits}
-    unsaid = _count(store, _UNSAID, run=room.run, tokens="tokens" in units) if units & {"usd", "tokens"} else 0
-    return Spent(limits, unsaid or 0)
+    units = {limit.unit for limit in spent_of}
+    known = {"usd", "tokens"} if prices else {"tokens"}
+    unsaid = _count(store, _UNSAID, run=room.run, tokens="tokens" in units) if units & known else 0
+    return Spent(spent_of, unsaid or 0)
+
+
+def _prices(limits: Budget | None, settings: EndpointSettings) -> Prices | None:
+    """What an endpoint charges; None where only the server can say so."""
+    try:
+        return prices_of(limits, settings)
+    except InputError:
+        return None
 
 
 def _count(store: Store | None, query: str, **at: Any) -> int | None:

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 from selftaught_builder import pipeline
 from selftaught_builder.budget import Budget, Hold
 from selftaught_builder.endpoints import Reply
+from selftaught_builder.endpoints.listing import listed_prices
+from selftaught_builder.endpoints.replies import parse_completion
 from selftaught_builder.errors import BudgetStop, InputError, RecipeError
 from selftaught_builder.loop.steps import shaping_hash
 from selftaught_builder.pipeline import Asked, Silent
@@ -185,7 +188,7 @@ def test_time_counts_over_sittings_and_only_where_requests_are_under_way(
     stopped(folder, openai_server, {"seconds": 0.4})
     assert openai_server.stats()["requests"] == requests
     limits = Limits(seconds=1e6, per_round={"seconds": 1e6})
-    budget = Budget.of(store_of(folder), "sums", 1, limits, open_room(folder).recipe.endpoint)
+    budget = Budget.of(store_of(folder), "sums", 1, limits, None)
     assert budget is not None
     work = sum(row["latency"] for row in rows)
     assert work / 2 * 0.99 <= budget._run.seconds == budget._round.seconds < work
@@ -199,7 +202,7 @@ def test_dollars_without_a_price_are_wrong_input_before_anything_is_asked(
             sample(tmp_path / "room", openai_server, budget)
         assert raised.value.exit_code == 2
     assert openai_server.stats()["requests"] == 0
-    assert not (tmp_path / "room" / "store.duckdb").exists()
+    assert not attempts(tmp_path / "room")
     free = {"input": 0, "output": 0}
     assert sample(tmp_path / "room", openai_server, {"usd": 0}, prices=free).tally.completions == 120
 
@@ -288,12 +291,74 @@ def test_no_order_of_replies_overruns_any_budget(
     assert budget._run.spent.attempts == sent
 
 
+LISTED = {"prompt": "0.000002", "completion": "0.00001", "request": "0", "input_cache_read": "0.0000005"}
+
+
+def test_what_a_server_lists_is_a_price_and_said_to_be_its_own(openai_server: OpenAIServer, tmp_path: Path) -> None:
+    openai_server.configure(pricing=LISTED, latency=0.01)
+    stop = stopped(tmp_path / "room", openai_server, {"usd": 0.005})
+    rows = attempts(tmp_path / "room")
+    assert {row["price_source"] for row in rows} == {"server"}
+    for row in rows:
+        assert row["cost"] == pytest.approx(row["tokens_in"] * 2e-6 + row["tokens_out"] * 1e-5)
+    assert 0.005 - 2 * MOST_OUT * 1e-5 < spent(tmp_path / "room")["usd"] <= 0.005
+    assert stop.spent == pytest.approx(spent(tmp_path / "room")["usd"])
+    told = json.loads(cli("status", tmp_path / "room", "--json").stdout)["budget"]["limits"]
+    assert told[0]["spent"] == pytest.approx(stop.spent)
+
+
+def test_what_a_reply_says_that_it_cost_goes_before_the_list_and_the_recipe_before_both(
+    openai_server: OpenAIServer, tmp_path: Path
+) -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 20, "cost": 0.0123}
+    said = {"pricing": LISTED, "faults": [{"kind": "priced", "payload": {"usage": usage}}]}
+    openai_server.configure(**said)
+    sample(tmp_path / "room", openai_server, None)
+    assert {(row["cost"], row["price_source"]) for row in attempts(tmp_path / "room")} == {(0.0123, "server")}
+    openai_server.configure(**said)
+    sample(tmp_path / "own", openai_server, None, prices=PRICES)
+    assert {(row["cost"], row["price_source"]) for row in attempts(tmp_path / "own")} == {(90e-6, "recipe")}
+
+
+@pytest.mark.parametrize(
+    "pricing",
+    [
+        None,
+        "free",
+        {},
+        {"prompt": "0.1"},
+        {**LISTED, "request": "0.01"},
+        {**LISTED, "prompt": "-1"},
+        {**LISTED, "completion": "nan"},
+        {**LISTED, "completion": 2.5},
+        {**LISTED, "completion": True},
+        {**LISTED, "completion": "9" * 5000},
+        {**LISTED, "completion": [1]},
+    ],
+)
+def test_what_is_no_price_is_unknown(pricing: Any) -> None:
+    assert listed_prices({"id": "m", "pricing": pricing}) is None
+
+
+def test_a_listed_price_is_by_the_million() -> None:
+    found = listed_prices({"id": "m", "pricing": LISTED})
+    assert found is not None
+    assert (found.input, found.output, found.cached) == pytest.approx((2.0, 10.0, 0.5))
+
+
+@pytest.mark.parametrize("cost", [-1, True, "0.1", 1e9, [], {}])
+def test_what_is_no_cost_is_unknown(cost: Any) -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "cost": cost}
+    reply = parse_completion(orjson.dumps({"choices": [{"message": {"content": "So."}}], "usage": usage}))
+    assert (reply.error, reply.cost, reply.price_source) == (None, None, None)
+
+
 def test_litellms_own_prices_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    from selftaught_builder.budget import check_prices
+    from selftaught_builder.budget import prices_of
 
     pytest.importorskip("litellm")
-    prices = check_prices(Limits(usd=1), EndpointSettings(kind="litellm", model="openai/gpt-4o-mini"))
+    prices = prices_of(Limits(usd=1), EndpointSettings(kind="litellm", model="openai/gpt-4o-mini"))
     assert prices is not None
     assert 0 < prices.input < prices.output
     with pytest.raises(InputError, match="nobody knows"):
-        check_prices(Limits(usd=1), EndpointSettings(kind="litellm", model="nobody/knows"))
+        prices_of(Limits(usd=1), EndpointSettings(kind="litellm", model="nobody/knows"))

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from selftaught_builder.errors import InputError
-from selftaught_builder.loop.forecast import Foreseen, forecast
+from selftaught_builder.loop.forecast import forecast
 from selftaught_builder.loop.loop import Loop
-from selftaught_builder.loop.outlook import look_out
 from selftaught_builder.room import open_room
-from selftaught_builder.spent import OfLimit, Spent, spent
+from selftaught_builder.spent import Spent, spent
 from support.command import environment, selftaught
 from support.stores import SUMS, Scripted, write_room
 
@@ -113,7 +112,7 @@ def test_status_gives_it_to_a_script(tmp_path: Path) -> None:
 
 
 def test_status_shows_the_rest_where_nobody_knows_the_price(tmp_path: Path) -> None:
-    made = scripted(tmp_path, {"usd": 1}, prices=None)
+    made = scripted(tmp_path, {"usd": 1}, kind="external", external={"start": ["true"]}, prices=None)
     done = selftaught("status", made.room.folder)
     assert done.returncode == 0, done.stderr
     assert "nobody knows what `m` charges" in done.stdout
@@ -122,32 +121,10 @@ def test_status_shows_the_rest_where_nobody_knows_the_price(tmp_path: Path) -> N
         forecast(Loop(made.room))
 
 
-# What a dry run foresees.
-
-RUN = OfLimit("sample.budget.tokens", "the run", "tokens", 1000, 400)
-ROUND = OfLimit("sample.budget.per_round.attempts", "round 2", "attempts", 30, 20)
-
-
-@pytest.mark.parametrize(
-    ("limit", "steps", "needed", "suffices"),
-    [
-        (RUN, [("1/sample", 10, 300, 300, None)], 600, True),
-        (RUN, [("1/sample", 10, 300, 300, None), ("1/evaluate", 1, 1, 0, None)], 601, False),
-        (RUN, [("1/sample", 10, None, 300, None)], None, None),
-        (RUN, [("1/verify", 0, None, None, None)], 0, True),
-        (RUN, [], 0, True),
-        (ROUND, [("2/sample", 10, None, 1, None), ("3/sample", 30, None, 1, None)], 30, True),
-        (ROUND, [("2/sample", 11, None, 1, None), ("3/sample", 20, None, 1, None)], 20, False),
-        (ROUND, [("2/sample", 1, None, 1, None), ("3/sample", 20, 1, 1, 1), ("3/evaluate", 11, 1, 1, 1)], 31, False),
-    ],
-)
-def test_a_limit_suffices_where_all_that_may_be_asked_stays_within_it(
-    limit: OfLimit, steps: list[tuple[Any, ...]], needed: float | None, suffices: bool | None
-) -> None:
-    question = OfLimit("sample.budget.per_question.tokens", "a question", "tokens", 1, 1)
-    [found] = look_out(Spent([limit, question], 0), [Foreseen(*step) for step in steps])
-    assert (found.needed, found.suffices) == (needed, suffices)
-    assert look_out(None, []) == []
+def test_an_api_may_still_say_what_it_charges(tmp_path: Path) -> None:
+    made = scripted(tmp_path, {"usd": 1}, prices=None)
+    assert by_key(spent(made.room)) == {"sample.budget.usd": ("the run", 1, 0.75, 0.25)}
+    assert [one.suffices for one in forecast(Loop(made.room)).budget] == [None]
 
 
 def test_a_forecast_counts_what_verifiers_ask_and_what_is_there(tmp_path: Path) -> None:

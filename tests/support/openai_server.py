@@ -35,6 +35,7 @@ class Config:
         models: ids that /models lists; None answers 404 there.
         models_faults: what goes wrong with the first requests there, one after the other: {"status": N, "retry_after": S},
             {"kind": "reset"}, {"kind": "hang"} or {"kind": "raw", "body": TEXT}.
+        pricing: what /models lists as the price of each.
         api_key: the bearer token required, if any.
         right, right_hinted: share of seeds that get a right answer, without and with the answer in the prompt.
         answers: question text to answer; sums such as `3 + 4` are answered without it.
@@ -49,6 +50,7 @@ class Config:
     most: int | None = None
     models: list[str] | None = field(default_factory=lambda: ["stand-in"])
     models_faults: list[dict[str, Any]] = field(default_factory=list)
+    pricing: dict[str, Any] | None = None
     api_key: str | None = None
     right: float = 0.5
     right_hinted: float = 0.9
@@ -117,7 +119,8 @@ class StandIn:
             return _error(401, f"Incorrect API key provided: {request.headers.get('Authorization', '')}")
         if self.config.models is None:
             return _error(404, "no such route")
-        return web.json_response({"object": "list", "data": [{"id": name} for name in self.config.models]})
+        more = {"pricing": self.config.pricing} if self.config.pricing else {}
+        return web.json_response({"object": "list", "data": [{"id": name, **more} for name in self.config.models]})
 
     async def other(self, request: web.Request) -> web.Response:
         """Serve what the configuration adds."""

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from selftaught_builder.recipe import Prices
+
 Message = Mapping[str, str]
 
 
@@ -41,7 +43,7 @@ class Reply:
         model: the model name that the reply carried.
         tokens_in, tokens_out, tokens_cached: the server's usage counts, None where it gave none.
         cost: US dollars, None where no price is known.
-        price_source: where the price came from (`recipe`, `litellm`), None where no price is known.
+        price_source: where the price came from (`recipe`, `litellm`, `server`), None where no price is known.
         latency: seconds from sending to the last byte.
         error: a class out of `ERRORS`, or None.
         error_text: what the server or the socket said, cut to 2,000 characters.
@@ -92,12 +94,14 @@ class Identity:
         weights: fingerprint of the served weights (`sha256:…`, `weight_version:…`), or `unknown`.
         honours: which parameters a probe found honoured: {"seed": True, "n": True, "logprobs": False}; None where the
             probe could not tell, empty before one was made.
+        prices: what the server lists that the model costs; None where it lists nothing.
     """
 
     endpoint: str
     model: str
     weights: str
     honours: Mapping[str, bool | None] = field(default_factory=dict)
+    prices: Prices | None = None
 
 
 class Endpoint(Protocol):

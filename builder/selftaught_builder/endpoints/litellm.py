@@ -84,7 +84,9 @@ class LiteLLMEndpoint:
         else:
             reply = read_reply(_received(response), *self._secrets)
             if reply.error is None:
-                reply.cost, reply.price_source = self._cost(response)
+                cost, source = self._cost(response)
+                if source:  # else what the reply says itself
+                    reply.cost, reply.price_source = cost, source
         reply.latency = time.perf_counter() - started
         return reply
 

@@ -21,7 +21,7 @@ import orjson
 
 from selftaught_builder.endpoints.base import ERRORS, Identity, Reply, Request
 from selftaught_builder.endpoints.bodies import ENCODINGS, BodyError, read_body, read_start
-from selftaught_builder.endpoints.listing import listed
+from selftaught_builder.endpoints.listing import listed, listed_prices
 from selftaught_builder.endpoints.replies import ERROR_TEXT_LIMIT as ERROR_TEXT_LIMIT
 from selftaught_builder.endpoints.replies import (
     NAME_LIMIT,
@@ -62,6 +62,7 @@ class OpenAIEndpoint:
         self.settings, self.slots, self._weights = settings, slots, weights
         self.base_url, self._headers, self._key = client_settings(settings, base_url)
         self._session: aiohttp.ClientSession | None = None
+        self._listed: Prices | None = None
 
     async def __aenter__(self) -> OpenAIEndpoint:
         self._session = aiohttp.ClientSession(
@@ -87,7 +88,7 @@ class OpenAIEndpoint:
         """
         await self._check_model()
         weights = self._weights or await served_weights(self._get, self.base_url, self.settings.model)
-        return Identity(self.base_url, self.settings.model, weights)
+        return Identity(self.base_url, self.settings.model, weights, prices=self._listed)
 
     async def complete(self, request: Request) -> Reply:
         """Ask for one sample; whatever happens is in the reply."""
@@ -99,9 +100,16 @@ class OpenAIEndpoint:
         started = time.perf_counter()
         reply = read_reply(await self._post(path, body), self._key)
         reply.latency = time.perf_counter() - started
-        if reply.error is None and self.settings.prices:
-            reply.cost, reply.price_source = _cost(reply, self.settings.prices), "recipe"
+        if reply.error is None:
+            self._price(reply)
         return reply
+
+    def _price(self, reply: Reply) -> None:
+        """Say what a reply cost: by the recipe's prices, by what it says itself, or by the prices that the server lists."""
+        if self.settings.prices:
+            reply.cost, reply.price_source = _cost(reply, self.settings.prices), "recipe"
+        elif reply.cost is None and self._listed:
+            reply.cost, reply.price_source = _cost(reply, self._listed), "server"
 
     async def _post(self, path: str, body: dict[str, Any]) -> Received:
         assert self._session is not None, "enter the endpoint first"  # noqa: S101
@@ -181,7 +189,9 @@ class OpenAIEndpoint:
                 place=place,
                 mend=f"Put a valid key into {key_place(self.settings)}.",
             )
-        known = [row["id"] for row in listed(read_json(received.raw, self._key))]
+        rows = {row["id"]: row for row in listed(read_json(received.raw, self._key))}
+        known = list(rows)
+        self._listed = listed_prices(rows.get(self.settings.model, {})) if status == 200 else None
         if status == 200 and known and self.settings.model not in known:
             close = difflib.get_close_matches(self.settings.model, known[:_LISTED], n=3) or sorted(known)[:5]
             served = self._scrub(", ".join(name[:NAME_LIMIT] for name in close))

@@ -30,6 +30,8 @@ KEPT_FROM_PAYLOAD = ("id", "created", "system_fingerprint", "service_tier")
 
 _TEXTS = ("completion", "reasoning", "finish_reason", "model", "error_text")
 _SHOWN = 300
+_DEAREST = 1e4
+"""Dollars that one reply may cost; a server that says more means something else."""
 _LEAST_OF_A_KEY = 4
 
 
@@ -255,6 +257,9 @@ def _read_usage(reply: Reply, usage: Any) -> None:
     details = usage.get("prompt_tokens_details")
     if isinstance(details, dict):
         reply.tokens_cached = _count(details.get("cached_tokens"))
+    cost = usage.get("cost")  # of OpenRouter and some gateways, in dollars
+    if isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost <= _DEAREST:
+        reply.cost, reply.price_source = float(cost), "server"
 
 
 def _count(value: Any) -> int | None:

@@ -56,7 +56,7 @@ class ServedEndpoint:
         if self._verify:
             await asyncio.to_thread(self._verify)
         found = await self._client.identify()
-        return Identity(self._endpoint or found.endpoint, self._model or found.model, found.weights)
+        return replace(found, endpoint=self._endpoint or found.endpoint, model=self._model or found.model)
 
     async def complete(self, request: Request) -> Reply:
         """Ask for one sample; whatever happens is in the reply, and where the server is gone, what became of it."""

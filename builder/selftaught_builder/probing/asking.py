@@ -8,9 +8,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from itertools import chain
 
-from selftaught_builder.budget import Budget, check_prices
+from selftaught_builder.budget import Budget, check_priceable
 from selftaught_builder.concurrency import Dispatch
 from selftaught_builder.endpoints import Opened, open_pool
+from selftaught_builder.endpoints.prices import dearest
 from selftaught_builder.errors import BudgetStop
 from selftaught_builder.lanes import Terms, reach
 from selftaught_builder.lost_prompts import restore_prompts
@@ -73,7 +74,7 @@ def _ask(room: Room, store: Store, watcher: Watcher, turn: Turn) -> Asked:
             (others if plan.verifier.settings else authors).append(plan)
     for plans in [authors] * bool(authors) + [[plan] for plan in others]:
         settings = plans[0].verifier.settings
-        check_prices(room.recipe.sample.budget, settings or room.recipe.endpoint)
+        check_priceable(room.recipe.sample.budget, settings or room.recipe.endpoint)
         # Before there is an event loop: a server's start can then be interrupted.
         answering = open_pool(settings, room.folder) if settings else turn.open(room)
         done = asyncio.run(_ask_endpoint(room, plans, watcher, turn, answering, done))
@@ -118,7 +119,7 @@ async def _ask_endpoint(
             record_asked(store, verifier, identity)
             plan = replace(plan, whom=_always(judge_identity(identity)) if own else _only(here))
             _note_out_of_reach(plan, watcher)
-            budget = Budget.of(store, room.run, turn.number, sample.budget, settings)
+            budget = Budget.of(store, room.run, turn.number, sample.budget, dearest([lane.prices for lane in lanes]))
             context = Context(room.run, turn.number, verifier.parameters, settings.retries)
             sampler = Sampler(store, dispatch, context, watcher.replied, done.tally, budget, watcher.note)
             done = await work_through(plan, verifier.name, sampler, watcher, done)

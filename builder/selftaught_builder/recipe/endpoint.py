@@ -166,6 +166,8 @@ class EndpointSettings(Section):
     retries: Annotated[int, Field(ge=0, le=20)] = 5
     """Tries after the first for rate limits, server errors, timeouts and broken connections."""
     prices: Prices | None = None
+    """What it charges, in US dollars per million tokens. Where absent: what a reply says that it cost, what the server lists at
+    /models (as OpenRouter does), or for `litellm` its own price map; else the cost is unknown, and said to be."""
     share: Share | None = None
     """Beside `replicas`: this endpoint's share of the requests. Without any share each endpoint gets what it can take. With
     one, requests are handed out in proportion (3 and 1: three of four), an endpoint that names none having 1; who

@@ -13,7 +13,7 @@ class Limits(Section):
     """What may be spent on something; what is absent has no limit."""
 
     usd: Annotated[float, Field(ge=0)] | None = None
-    """US dollars. Needs a known price: `endpoint.prices`, or litellm's own."""
+    """US dollars. Needs a known price: `endpoint.prices`, what the server lists at /models, or litellm's own."""
     tokens: Count | None = None
     """Prompt tokens and generated tokens together."""
     attempts: Count | None = None
