@@ -30,6 +30,7 @@ UNWRITABLE = (
 )
 # How DuckDB's complaints of a block's content begin; errors in a query begin with their kind.
 DAMAGED = ("corrupt", "failed to read", "failed to scan")
+DAMAGED_LOG = ("Corrupt WAL file", "replaying WAL file")
 
 
 class DamagedLogError(StoreError):
@@ -73,7 +74,7 @@ def open_error(error: Exception, path: Path) -> SelftaughtError:
     if _is_unwritable(error):
         return write_error(error, path)
     text = str(error).splitlines()[0]
-    if "Corrupt WAL file" in text:
+    if any(sign in text for sign in DAMAGED_LOG):
         return DamagedLogError(
             f"the log beside it is damaged: {text}", place=path, mend="Open it with a selftaught command."
         )
