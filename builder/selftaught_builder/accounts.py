@@ -14,6 +14,8 @@ from selftaught_builder.store import Store
 
 MEASURING = ("evaluated", "probed")
 """The fates of attempts that were never meant for a dataset."""
+UNJUDGED = "unverified"
+"""The fate of which nobody knows yet what comes of it."""
 
 _ENDPOINTS = """
     SELECT endpoint, count(*) AS attempts, count(*) FILTER (error IS NULL) AS completions,
@@ -32,7 +34,7 @@ class Figures:
         tokens_in, tokens_out: tokens, as far as they are known.
         cost: US dollars, as far as they are known; None where no price is.
         uncounted: attempts of which the tokens are not known.
-        unpriced: attempts of which the cost is not known.
+        unpriced: attempts of which the cost is not known. What was refused or reached nobody took nothing, and is in neither.
     """
 
     attempts: int = 0
@@ -53,6 +55,7 @@ class Accounts:
         kept: what is in the newest version.
         earlier: what was in an earlier version only.
         waiting: what an export would take now, and what came since the newest version.
+        unjudged: completions without an answer verdict yet: `verify` says what they are worth.
         measuring: evaluations and the questions of endpoint verifiers, by `evaluated` and `probed`.
         wasted: the rest, by fate (`fates.FATES`), those that came furthest first.
         wasted_in_all: the sum of `wasted`.
@@ -63,6 +66,7 @@ class Accounts:
     kept: Figures
     earlier: Figures
     waiting: Figures
+    unjudged: Figures
     measuring: Mapping[str, Figures]
     wasted: Mapping[str, Figures]
     wasted_in_all: Figures
@@ -82,6 +86,8 @@ def count_accounts(store: Store, room: Room) -> Accounts:
         .then(pl.lit("waiting"))
         .when(pl.col("fate").is_in(MEASURING))
         .then(pl.lit("measuring"))
+        .when(pl.col("fate") == UNJUDGED)
+        .then(pl.lit("unjudged"))
         .otherwise(pl.lit("wasted"))
     )
     placed = fates.with_columns(place.alias("place"))
@@ -99,6 +105,7 @@ def count_accounts(store: Store, room: Room) -> Accounts:
         kept=_sum(of("kept")),
         earlier=_sum(of("earlier")),
         waiting=_sum(of("waiting")),
+        unjudged=_sum(of("unjudged")),
         measuring=by_fate("measuring"),
         wasted=by_fate("wasted"),
         wasted_in_all=_sum(of("wasted")),
@@ -112,11 +119,13 @@ def count_endpoints(store: Store, run: str) -> pl.DataFrame:
 
 def _sum(attempts: pl.DataFrame) -> Figures:
     priced = attempts["cost"].drop_nulls()
+    unknown = attempts.filter(~pl.col("refused"))
+    unpriced = unknown["cost"].null_count()
     return Figures(
         attempts=attempts.height,
         tokens_in=int(attempts["tokens_in"].sum()),
         tokens_out=int(attempts["tokens_out"].sum()),
-        cost=float(priced.sum()) if priced.len() or not attempts.height else None,
-        uncounted=attempts.filter(pl.any_horizontal(pl.col("tokens_in", "tokens_out").is_null())).height,
-        unpriced=attempts.height - priced.len(),
+        cost=float(priced.sum()) if priced.len() or not unpriced else None,
+        uncounted=unknown.filter(pl.any_horizontal(pl.col("tokens_in", "tokens_out").is_null())).height,
+        unpriced=unpriced,
     )

@@ -34,7 +34,7 @@ _TRIES = f"""
             TRY_CAST(a.parameters ->> 'max_completion_tokens' AS BIGINT), 0))) AS tokens_out
     FROM attempts a LEFT JOIN prompts p ON p.hash = a.prompt WHERE a.run = $run"""
 _SPENT = f"""
-    SELECT question, round, count(*), sum(tokens_in + tokens_out),
+    SELECT if($each, question, ''), round, count(*), sum(tokens_in + tokens_out),
         sum(coalesce(cost, (tokens_in * $input + tokens_out * $output) / 1e6))
     FROM ({_TRIES}) GROUP BY ALL"""
 # The time in which some request was under way: the union of the requests' times.
@@ -163,7 +163,8 @@ class Budget:
         budget = cls(limits, round_number)
         if store is None:
             return budget
-        at = {"run": run, "input": prices.input if prices else 0, "output": prices.output if prices else 0}
+        charged = prices or FREE
+        at = {"run": run, "input": charged.input, "output": charged.output, "each": bool(budget._each)}
         with store.read() as connection:
             for question, number, tries, tokens, usd in connection.execute(_SPENT, at).fetchall():
                 cost = Amount(float(usd), int(tokens), tries)
@@ -284,12 +285,16 @@ def prices_of(limits: Limits | None, settings: EndpointSettings, listed: Prices 
     prices = known_prices(settings) or listed
     if prices is None:
         raise InputError(
-            f"limits dollars, and nobody knows what `{settings.model}` charges",
+            f"limits dollars, and nobody knows what `{settings.model}` charges{_at(settings)}",
             place="sample.budget",
-            mend="Give `prices: {input: …, output: …}` per million tokens with the endpoint (0 for what costs nothing), "
-            "or limit tokens.",
+            mend="Give `prices: {input: …, output: …}` per million tokens with the endpoint (0 for what costs nothing; a "
+            "replica with a `kind`, `model` or key of its own needs its own), or limit tokens.",
         )
     return prices
+
+
+def _at(settings: EndpointSettings) -> str:
+    return f" at {settings.base_url}" if settings.base_url else ""
 
 
 def _amount(prices: Prices, tokens_in: int, tokens_out: int) -> Amount:

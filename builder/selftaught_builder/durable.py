@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+
+# What network and shared folders answer that sync no folder: they keep names in another way, or not at all.
+_NO_FOLDERS = (errno.EINVAL, errno.ENOTSUP)
 
 
 def sync_tree(folder: Path) -> None:
@@ -22,5 +26,8 @@ def sync(path: Path) -> None:
     opened = os.open(path, os.O_RDONLY)
     try:
         os.fsync(opened)
+    except OSError as error:
+        if error.errno not in _NO_FOLDERS or path.is_file():
+            raise
     finally:
         os.close(opened)

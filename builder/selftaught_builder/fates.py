@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from selftaught_builder.budget import REFUSALS
 from selftaught_builder.export.selection import most, ranked, select_rows
 from selftaught_builder.policy import HARD_RULES, check_policy, judged_select, pinned, policy_of
 from selftaught_builder.recipe import Recipe
@@ -52,7 +53,8 @@ scoped AS (SELECT id FROM ({scoped})),
 kept AS MATERIALIZED ({kept}),
 ranked AS ({ranked}),
 judged AS ({judged})
-SELECT a.id AS attempt, a.run, a.round, a.question, a.kind, a.error IS NOT NULL AS failed, a.tokens_in, a.tokens_out, a.cost,
+SELECT a.id AS attempt, a.run, a.round, a.question, a.kind, a.error IS NOT NULL AS failed,
+       coalesce(a.error IN {refusals}, false) AS refused, a.tokens_in, a.tokens_out, a.cost,
        coalesce(w.truncated, false) AS truncated, coalesce(w.answer = 'pass', false) AS correct, s.id IS NOT NULL AS in_scope,
        CASE WHEN r.copy > 1 THEN r.first_copy END AS duplicate_of, r.place,
        CASE WHEN a.kind IN ('evaluated', 'probed') THEN a.kind
@@ -85,8 +87,9 @@ ORDER BY a.question, a.created_at, a.id
 def fates_of(store: Store, recipe: Recipe, scope: Scope, exported: pl.DataFrame | None = None) -> pl.DataFrame:
     """Return the fate of every attempt of a run or at one of its questions, whoever made it.
 
-    The columns: attempt, run, round, question, kind, failed, tokens_in, tokens_out, cost (as stored), truncated, correct,
-    in_scope, duplicate_of (the attempt that says the same), place (among its question's, from 1) and fate, one of `FATES`.
+    The columns: attempt, run, round, question, kind, failed, refused (no completion was made, so it cost nothing), tokens_in,
+    tokens_out, cost (as stored), truncated, correct, in_scope, duplicate_of (the attempt that says the same), place (among
+    its question's, from 1) and fate, one of `FATES`.
 
     Args:
         store: the store, verified.
@@ -101,6 +104,7 @@ def fates_of(store: Store, recipe: Recipe, scope: Scope, exported: pl.DataFrame 
     scoped, parameters = scope.select("attempts")
     query = _FATES.format(
         scoped=scoped,
+        refusals=REFUSALS,
         kept=policy_of(recipe, versions),
         ranked=ranked("SELECT * FROM kept WHERE id IN (SELECT id FROM scoped)", recipe),
         judged=f"SELECT *, coalesce({HARD_RULES}, false) AS within_rules FROM ({judged_select(versions)})",

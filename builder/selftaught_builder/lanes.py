@@ -53,9 +53,11 @@ async def reach(opened: Opened, store: Store, terms: Terms, note: Callable[[str]
     there = [(member, who) for member, who in zip(opened.members, found, strict=True) if isinstance(who, Identity)]
     problems = [*opened.problems, *(one for one in found if isinstance(one, EndpointError))]
     if not there:
-        raise problems[0]
+        raise _nobody(problems)
     for problem in problems:
-        note(f"going on without one of the replicas: {problem}")
+        note(
+            f"going on without one of the endpoints: {problem.place}: {problem.message}. {problem.mend or ''}".rstrip()
+        )
     there = [(member, _recorded(member, who, terms.settings.model)) for member, who in there]
     _check_same([who for _, who in there])
     lanes = [_lane(member, who, terms, note) for member, who in there]
@@ -68,6 +70,15 @@ async def reach(opened: Opened, store: Store, terms: Terms, note: Callable[[str]
         else:
             lane.identity = replace(lane.identity, honours=honours)
     return lanes
+
+
+def _nobody(problems: Sequence[EndpointError]) -> EndpointError:
+    """Return the error of the first endpoint, and that the others are no better."""
+    first, *others = problems
+    if not others:
+        return first
+    mend = f"{first.mend or ''} None of the others can be asked either: `selftaught doctor` says why.".strip()
+    return EndpointError(first.message, place=first.place, mend=mend)
 
 
 async def _identify(member: Member, patience: float | None) -> Identity | EndpointError:

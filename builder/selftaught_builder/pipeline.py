@@ -297,7 +297,7 @@ async def work_through(plan: Planned, title: str, sampler: Sampler, watcher: Wat
     """Get what a plan lacks; returns what was done before with this added, or raises BudgetStop with it."""
     lacking = sum(1 for _ in plan)
     if lacking < plan.size:
-        watcher.note(f"{plan.size - lacking} of {plan.size} were there already")
+        watcher.note(f"{plan.size - lacking:,} of {plan.size:,} were there already")
     started, withheld = time.monotonic(), sampler.tally.withheld
     stop: BudgetStop | None = None
     with _stopped_by_signals(sampler, watcher), watcher.stage(title, lacking, sampler.tally):

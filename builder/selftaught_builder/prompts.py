@@ -144,6 +144,9 @@ def load_examples(path: Path) -> list[Example]:
     Raises:
         RecipeError: missing file, or an entry without one of its keys.
     """
+    if not path.is_file():
+        mend = "It holds few-shot rationales (docs/recipe.md); to do without any, say `prompt: {examples: null}`."
+        raise RecipeError("no such file", place=path, mend=mend)
     data, lines = read_yaml(path)
     if not isinstance(data, Sequence) or isinstance(data, str) or not data:
         raise RecipeError("few-shot examples are a list", place=path, mend="Give a YAML list, or `examples: null`.")

@@ -24,9 +24,13 @@ MASK = "[key]"
 
 _LONGEST_KEY = 4096
 _OTHERS_MAY = 0o077
+_MAY_BE_A_KEY = re.compile(r"(?![/~.])(?!.*\.\w{1,6}$)\S{20,}")
+"""What may be the key itself, written in the place of its file by mistake."""
 _SECRET = re.compile(
-    r"(^|_)(API_?KEY|ACCESS_KEY|KEY|TOKEN|PAT)(_ID|_FILE)?$|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE
+    r"(^|_)(API_?KEYS?|ACCESS_KEY|KEY|TOKEN|PAT)(_?\d+)?(_ID|_FILE)?$|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE
 )
+# How OpenAI and those that follow it, Hugging Face, Groq, xAI, Perplexity, Google and GitHub begin their keys.
+_KEY_SHAPED = re.compile(r"(sk-|hf_|gsk_|xai-|pplx-|AIza|ghp_|github_pat_)[\w-]{12,}")
 
 
 def key_of(settings: EndpointSettings) -> str:
@@ -41,7 +45,11 @@ def key_of(settings: EndpointSettings) -> str:
     if ours and not settings.names_a_key:
         return ""
     path = key_file(settings)
-    key = os.environ.get(settings.api_key_env, "").strip() if path is None else _first_line(path)
+    key = (
+        os.environ.get(settings.api_key_env, "").strip()
+        if path is None
+        else _first_line(path, settings.api_key_file or "")
+    )
     if not (key.isascii() and key.isprintable()):
         place = key_place(settings)
         raise EndpointError("the API key holds a character that no key has", place=place, mend="Set it anew.")
@@ -66,20 +74,20 @@ def others_may_read(path: Path) -> bool:
         return False
 
 
-def is_secret(variable: str) -> bool:
-    """Whether a variable's name says that it holds a key, a token or a password."""
-    return _SECRET.search(variable) is not None
+def is_secret(variable: str, value: str = "") -> bool:
+    """Whether a variable's name, or its value by the way it begins, says that it holds a key, a token or a password."""
+    return bool(_SECRET.search(variable) or _KEY_SHAPED.fullmatch(value.strip()))
 
 
 def without_keys(environment: Mapping[str, str], keep: Collection[str] = ()) -> dict[str, str]:
-    """Return an environment without the variables whose names say that they hold a secret, except those to `keep`."""
-    return {name: value for name, value in environment.items() if name in keep or not is_secret(name)}
+    """Return an environment without the variables that are secret, except those to `keep`."""
+    return {name: value for name, value in environment.items() if name in keep or not is_secret(name, value)}
 
 
 def keys_in(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what the variables hold whose names say that they hold a secret, without placeholders."""
+    """Return what the variables hold that are secret, without placeholders."""
     return tuple(
-        {value.strip() for name, value in environment.items() if is_secret(name) and len(value) >= SECRET_LENGTH}
+        {value.strip() for name, value in environment.items() if is_secret(name, value) and len(value) >= SECRET_LENGTH}
     )
 
 
@@ -104,16 +112,17 @@ def forms(key: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(written)) if key else ()
 
 
-def _first_line(path: Path) -> str:
+def _first_line(path: Path, given: str) -> str:
     mend = "`endpoint.api_key_file` names a file whose first line is the key, and nothing else."
+    place = "endpoint.api_key_file" if _MAY_BE_A_KEY.fullmatch(given) else path
     try:
         if not path.is_file():  # a pipe could be read only once
-            raise EndpointError("no such file", place=path, mend=mend)
+            raise EndpointError("no such file", place=place, mend=mend)
         with path.open("rb") as file:
             line = file.readline(_LONGEST_KEY + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
-        raise EndpointError(f"cannot be read: {reason}", place=path, mend=mend) from None
+        raise EndpointError(f"cannot be read: {reason}", place=place, mend=mend) from None
     key = line.decode("utf-8-sig", "replace").strip()
     if not key or len(line) > _LONGEST_KEY:
         raise EndpointError("no key on its first line", place=path, mend=mend)

@@ -233,7 +233,13 @@ def test_a_raised_budget_does_nothing_again(tmp_path: Path) -> None:
     assert shaped(k=2) != shaped(k=3)
 
 
-@pytest.mark.parametrize("budget", [{"tokens": 0}, {"usd": -1}, {"dollars": 3}, {"per_question": {"seconds": 3}}, 5])
+@pytest.mark.parametrize(
+    "budget",
+    [
+        *({"tokens": 0}, {"usd": -1}, {"dollars": 3}, {"per_question": {"seconds": 3}}, 5),
+        *({"usd": float("inf")}, {"seconds": float("nan")}, {"tokens": 10**400}),  # no figure that could be shown
+    ],
+)
 def test_a_budget_that_is_none_is_refused(tmp_path: Path, budget: Any) -> None:
     with pytest.raises(RecipeError, match="budget"):
         load_recipe(write_room(tmp_path, "http://127.0.0.1:1/v1", sample={"budget": budget}))

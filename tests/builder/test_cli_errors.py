@@ -131,11 +131,16 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str | None], list[str]]] = {
     "NUL in the recipe": (broken(b"name: s\0\n"), ["status", None], ["recipe.yaml", "not valid YAML"]),
     "a list": (recipe("- 1\n"), ["run", None], ["recipe.yaml", "mapping of keys", "selftaught init"]),
     "empty recipe": (recipe(""), ["run", None], ["recipe.yaml", "mapping of keys"]),
-    "no examples file": (no_examples, ["run", None], ["examples.yaml", "no such file"]),
+    "no examples file": (no_examples, ["run", None], ["examples.yaml", "no such file", "examples: null"]),
     "an example without a key": (
         recipe("- {question: Why, answer: 3}\n", "examples.yaml"),
         ["run", None],
         ["examples.yaml:1", "lacks a key", "rationale"],
+    ),
+    "a key's variable that is none": (
+        amended(endpoint={"api_key_env": "sk-1"}),
+        ["run", None],
+        ["`endpoint.api_key_env`", "no name of an environment variable", "OPENAI_API_KEY"],
     ),
     "no such template": (amended(prompt={"template": "star"}), ["run", None], ["star", "no template", "star-cot"]),
     "a broken template": (

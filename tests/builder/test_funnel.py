@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selftaught_builder.accounts import Accounts, Figures, count_accounts
+from selftaught_builder.budget import REFUSALS
+from selftaught_builder.cli.display import share
 from selftaught_builder.errors import InputError
 from selftaught_builder.fates import FATES, fates_of, furthest
 from selftaught_builder.funnel import CLASSES, Funnel, count_funnel
@@ -152,22 +154,24 @@ def check_counts(funnel: Funnel) -> None:
 
 def check_accounts(accounts: Accounts, store: Store, run: str) -> None:
     """What was paid is the sum of its parts, and of the attempts; what nobody knows is never zero."""
-    parts = [accounts.kept, accounts.earlier, accounts.waiting, accounts.wasted_in_all, *accounts.measuring.values()]
+    parts = [accounts.kept, accounts.earlier, accounts.waiting, accounts.unjudged, accounts.wasted_in_all]
+    parts += accounts.measuring.values()
     for whole, some in ((accounts.paid, parts), (accounts.wasted_in_all, [*accounts.wasted.values()])):
         for name in ("attempts", "tokens_in", "tokens_out", "uncounted", "unpriced"):
             assert getattr(whole, name) == sum(getattr(part, name) for part in some), name
         assert math.isclose(whole.cost or 0, sum(part.cost or 0 for part in some), abs_tol=1e-9)
     query = """SELECT count(*) AS attempts, coalesce(sum(tokens_in), 0) AS tokens_in,
         coalesce(sum(tokens_out), 0) AS tokens_out, sum(cost) AS cost,
-        count(*) FILTER (tokens_in IS NULL OR tokens_out IS NULL) AS uncounted,
-        count(*) FILTER (cost IS NULL) AS unpriced FROM attempts WHERE run = ?"""
-    (paid,) = store.sql(query, [run]).to_dicts()
+        count(*) FILTER (NOT refused AND (tokens_in IS NULL OR tokens_out IS NULL)) AS uncounted,
+        count(*) FILTER (NOT refused AND cost IS NULL) AS unpriced
+        FROM (SELECT *, coalesce(error IN ?, false) AS refused FROM attempts WHERE run = ?)"""
+    (paid,) = store.sql(query, [list(REFUSALS), run]).to_dicts()
     cost = paid.pop("cost")
     assert {name: int(value) for name, value in paid.items()} == {name: getattr(accounts.paid, name) for name in paid}
     if accounts.paid.attempts:
-        assert (accounts.paid.cost is None) == (cost is None)
+        assert (accounts.paid.cost is None) == (cost is None and accounts.paid.unpriced > 0)
     for part in (accounts.paid, *parts, *accounts.wasted.values()):
-        assert (part.cost is None) == (0 < part.attempts == part.unpriced)
+        assert not (part.cost is None and not part.unpriced), "what cost nothing has a price: none"
 
 
 @settings(max_examples=8, deadline=None)
@@ -295,7 +299,7 @@ def test_the_accounts_tell_what_was_paid_kept_and_wasted(scripted: Scripted) -> 
     version = scripted.export()
     accounts = count_accounts(scripted.store, scripted.room)
     assert accounts.version == version.name
-    assert accounts.paid == Figures(8, 60, 30, 0.75, 2, 6)
+    assert accounts.paid == Figures(8, 60, 30, 0.75, 1, 5)
     assert accounts.kept == Figures(1, 10, 5, 0.25)
     assert accounts.measuring == {"evaluated": Figures(1, 10, 5, None, 0, 1)}
     assert {fate: figures.attempts for fate, figures in accounts.wasted.items()} == dict.fromkeys(
@@ -308,6 +312,13 @@ def test_the_accounts_tell_what_was_paid_kept_and_wasted(scripted: Scripted) -> 
     scripted.export(keep="equations = 'fail'")
     accounts = count_accounts(scripted.store, scripted.amended())
     assert (accounts.kept.attempts, accounts.earlier.attempts) == (1, 2)
+
+
+@given(st.integers(1, 10**6).flatmap(lambda whole: st.tuples(st.integers(0, whole), st.just(whole))))
+def test_only_nothing_is_no_share_and_only_everything_is_all(counts: tuple[int, int]) -> None:
+    part, whole = counts
+    assert (share(part, whole) == "0%") == (part == 0)
+    assert (share(part, whole) == "100%") == (part == whole)
 
 
 def test_status_shows_the_funnel_and_the_accounts_in_eighty_columns(scripted: Scripted) -> None:
@@ -325,7 +336,7 @@ def test_status_shows_the_funnel_and_the_accounts_in_eighty_columns(scripted: Sc
         "paid 8 60 30 $0.7500+?",
         "kept in v1-" + scripted.store.sql("SELECT version FROM dataset_versions").item()[3:] + " 1 10 5 $0.2500",
         "wrong answer 1 ? ? unknown",
-        "6 attempts without a known price: +?",
+        "5 attempts without a known price: +?",
     ):
         assert line in lines, (line, shown.stdout)
     printed = json.loads(selftaught("status", scripted.room.folder, "--json").stdout)

@@ -22,7 +22,7 @@ from selftaught_builder.endpoints.local.server import _environment as local_serv
 from selftaught_builder.endpoints.openai import OpenAIEndpoint, client_settings
 from selftaught_builder.errors import EndpointError
 from selftaught_builder.recipe import EndpointSettings
-from selftaught_builder.secrecy import is_secret, key_of, without_keys
+from selftaught_builder.secrecy import is_secret, key_of, keys_in, without_keys
 from selftaught_builder.training import Trainer
 from support import sglang
 from support.command import COMMAND, environment
@@ -348,6 +348,15 @@ def test_a_key_in_the_place_of_its_name_is_wrong_and_not_shown(tmp_path: Path, e
         assert found_in((done.stdout + done.stderr).encode()) == []
 
 
+def test_a_key_in_the_place_of_its_file_is_not_shown(tmp_path: Path) -> None:
+    room = write_room(tmp_path / "room", "http://127.0.0.1:9/v1", endpoint={"api_key_file": CANARY})
+    for command in ("sample", "doctor"):
+        done = inside(command, room)
+        assert done.returncode in (1, 2)
+        assert "no such file" in done.stdout + done.stderr
+        assert found_in((done.stdout + done.stderr).encode()) == []
+
+
 def test_a_key_out_of_a_file_is_nowhere_either(tmp_path: Path, openai_server: OpenAIServer) -> None:
     file = write_key(tmp_path / "key", mode=0o644)
     room = write_room(
@@ -383,7 +392,8 @@ def test_the_model_served_here_is_sent_no_key(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     "name",
     ["OPENAI_API_KEY", "HF_TOKEN", "GITHUB_PAT", "MY_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "apikey",
-     "PGPASSWORD", "HUGGING_FACE_HUB_TOKEN", "CLIENT_SECRET", "ANTHROPIC_APIKEY", "TOKEN"],
+     "PGPASSWORD", "HUGGING_FACE_HUB_TOKEN", "CLIENT_SECRET", "ANTHROPIC_APIKEY", "TOKEN",
+     "GEMINI_API_KEY_2", "OPENAI_API_KEYS", "TOKEN2"],
 )  # fmt: skip
 def test_names_of_secrets_are_known(name: str) -> None:
     assert is_secret(name)
@@ -391,6 +401,16 @@ def test_names_of_secrets_are_known(name: str) -> None:
     assert without_keys({name: "x"}, keep={name}) == {name: "x"}
 
 
-@pytest.mark.parametrize("name", ["PATH", "HOME", "TOKENIZERS_PARALLELISM", "KEYBOARD", "HF_HOME", "MONKEY", "COMPAT"])
+@pytest.mark.parametrize("key", ["sk-proj-0123456789ab", "hf_0123456789abcdef", " gsk_0123456789abcdef\n"])
+def test_a_key_under_any_name_stays_with_us(key: str) -> None:
+    held = {"OPENROUTER": key, "MODEL": "sk-8b", "PATH": "/opt/sk-0123456789abcdef"}
+    assert without_keys(held) == {"MODEL": "sk-8b", "PATH": "/opt/sk-0123456789abcdef"}
+    assert without_keys(held, keep={"OPENROUTER"}) == held
+    assert keys_in(held) == (key.strip(),)
+
+
+@pytest.mark.parametrize(
+    "name", ["PATH", "HOME", "TOKENIZERS_PARALLELISM", "KEYBOARD", "HF_HOME", "MONKEY", "COMPAT", "MAX_TOKENS"]
+)
 def test_names_of_other_things_are_not_taken_for_secrets(name: str) -> None:
     assert not is_secret(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +106,43 @@ def test_what_was_trained_and_could_not_be_recorded_is_taken_over(room: Room, mo
     assert times(room) == 1
     assert (made.seconds, made.steps, made.loss) == (0.0, 40, 0.5)
     assert [row["weights"] for row in trainings(room)] == [made.weights]
+
+
+def test_what_was_trained_is_taken_over_in_a_copy_of_the_room(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_finish", refused)
+        with pytest.raises(StoreBusyError):
+            train(room)
+    copy = open_room(shutil.copytree(room.folder, room.folder.with_name("copy")))
+    made = train(copy)
+    assert (times(copy), made.folder.is_relative_to(copy.folder)) == (1, True)
+    shutil.rmtree(made.folder.parent)
+    assert (train(copy).weights, times(copy)) == (made.weights, 2)
+
+
+def test_what_another_run_has_trained_meanwhile_is_not_trained_again(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = training.find_checkpoint
+
+    def look_too_early(*at: Any) -> Checkpoint | None:
+        found = look(*at)
+        monkeypatch.setattr(training, "find_checkpoint", look)
+        train(room)
+        return found
+
+    monkeypatch.setattr(training, "find_checkpoint", look_too_early)
+    made = train(room)
+    assert times(room) == 1
+    assert [row["weights"] for row in trainings(room)] == [made.weights]
+
+
+def test_a_terminal_that_went_away_is_no_unwritable_folder(room: Room) -> None:
+    def gone_away(progress: object) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        train_round(room, 1, "v1-0123abcd", "org/model", gone_away)
 
 
 def test_a_folder_that_takes_no_training_is_named(room: Room) -> None:

@@ -136,8 +136,8 @@ def _show_counts(asked: Asked) -> None:
 
     tally = asked.tally
     console.print(
-        f"{tally.completions} completions ({asked.reused} of {asked.planned} were there already), "
-        f"{tally.failed} failed, {tally.truncated} truncated, {tally.tokens_out:,} tokens"
+        f"{tally.completions:,} completions ({asked.reused:,} of {asked.planned:,} were there already), "
+        f"{tally.failed:,} failed, {tally.truncated:,} truncated, {tally.tokens_out:,} tokens"
         + (f", ${tally.cost:.4f}" if tally.cost is not None else "")
     )
 

@@ -139,12 +139,17 @@ def show_pairs(rows: Iterable[Sequence[object]], *, title: str | None = None, to
     to.print(table)
 
 
+def share(part: int, whole: int) -> str:
+    """Return a share in whole per cent; only nothing is 0 % and only everything is 100 %."""
+    return "< 1%" if 0 < part < whole / 100 else "> 99%" if whole * 0.99 < part < whole else f"{part / whole:.0%}"
+
+
 def show_funnel(funnel: Funnel, *, to: Console = console) -> None:
     """Print the funnel from source rows to exported rows."""
     from selftaught_builder.funnel import CLASSES
 
     def of(part: int, whole: int) -> str:
-        return f"{part / whole:.0%}" if whole else ""
+        return share(part, whole) if whole else ""
 
     rows: list[tuple[object, ...]] = [("source rows", funnel.source_rows)]
     rows += [(f"  rejected: {reason}", count) for reason, count in funnel.rejected.items()]
@@ -166,7 +171,7 @@ def show_funnel(funnel: Funnel, *, to: Console = console) -> None:
         ("  kept by the policy", funnel.kept, of(funnel.kept, funnel.completions) + " of completions"),
     ]
     for of_kind in funnel.by_kind:
-        remark = f"of {of_kind.correct} correct, of {of_kind.completions} completions"
+        remark = f"of {of_kind.correct:,} correct, of {of_kind.completions:,} completions"
         rows.append((f"    {of_kind.kind}", of_kind.kept, remark))
     rows += [
         ("exported rows", funnel.exported, f"{of(funnel.rationalized_exported, funnel.exported) or '0%'} rationalized"),
@@ -187,7 +192,9 @@ class _Rates(ProgressColumn):
         seconds = max(task.elapsed or 0.0, 1e-9)
         if not tally.completions:
             return Text(f"{tally.in_flight} asked, none answered yet" if tally.in_flight else "", style="cyan")
-        parts = [f"{tally.completions / seconds:.1f}/s", f"{tally.tokens_out / seconds:.0f} tok/s"]
+        parts = [f"{tally.completions / seconds:.1f}/s"]
+        if errors.width >= _WIDE:
+            parts.append(f"{tally.tokens_out / seconds:.0f} tok/s")
         judged, passed = task.fields["judged"], task.fields["passed"]
         if judged:
             parts.append(f"{passed / judged:.0%} right")

@@ -67,13 +67,14 @@ def show_forecast(forecast: Forecast, *, json: bool) -> None:
     show_pairs(rows, title="Would do")
     costs = [step.cost for step in forecast.steps if step.requests]
     known = [cost for cost in costs if cost is not None]
-    said = (
-        figure("usd", sum(known))
-        if known and len(known) == len(costs)
-        else "unknown: `endpoint.prices` and a first sample say it"
-    )
-    if not forecast.steps:
+    if not costs:
         said = "none"
+    elif known and len(known) == len(costs):
+        said = figure("usd", sum(known))
+    elif forecast.measured:
+        said = "unknown: not all that was sampled has a known price (`endpoint.prices`)"
+    else:
+        said = "unknown before a first sample, and without `endpoint.prices`"
     console.print(f"\n{forecast.passed_over} steps are done and passed over; cost: {said}")
     if forecast.stopped:
         console.print("stopped early:", plain(forecast.stopped))

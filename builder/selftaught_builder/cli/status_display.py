@@ -21,7 +21,12 @@ def show_accounts(accounts: Accounts) -> None:
     table = _table("Paid", "attempts", "tokens in", "tokens out", "money", left=("Paid",))
     _add(table, "paid", accounts.paid)
     _add(table, f"kept in {accounts.version}" if accounts.version else "kept: no version yet", accounts.kept)
-    for label, figures in (("in earlier versions only", accounts.earlier), ("for the next version", accounts.waiting)):
+    between = {
+        "in earlier versions only": accounts.earlier,
+        "for the next version": accounts.waiting,
+        "to be verified": accounts.unjudged,
+    }
+    for label, figures in between.items():
         if figures.attempts:
             _add(table, label, figures)
     for fate, figures in accounts.measuring.items():
@@ -82,7 +87,7 @@ def _table(*names: str, title: str = "", left: Sequence[str] = ("kind",)) -> Tab
 
 def _add(table: Table, label: str, figures: Figures, style: str = "") -> None:
     money = _money(figures.cost) + ("+?" if figures.unpriced and figures.cost is not None else "")
-    unknown = figures.uncounted == figures.attempts > 0
+    unknown = figures.uncounted and not figures.tokens_in + figures.tokens_out
     tokens = ["?" if unknown else _long(count) for count in (figures.tokens_in, figures.tokens_out)]
     table.add_row(plain(label, lines=True), f"{figures.attempts:,}", *tokens, money, style=style)
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selftaught_builder.budget import prices_of
 from selftaught_builder.doctor.finding import Finding, noting
 from selftaught_builder.endpoints.base import Endpoint, Identity, Reply, Request
 from selftaught_builder.endpoints.probe import probe
@@ -45,7 +46,7 @@ def _examine(settings: EndpointSettings, room: Room) -> list[Finding]:
         _reached(settings, room.folder, Path(scratch), findings) as (endpoint, url),
     ):
         if endpoint:
-            findings += asyncio.run(_asked(endpoint, room))
+            findings += asyncio.run(_asked(endpoint, settings, room))
         if url:
             findings += _context(settings, room, url)
     return findings
@@ -117,7 +118,7 @@ def _answers(settings: EndpointSettings) -> bool:
     return Control(settings, settings.base_url or "").ask("models", timeout=5)[0] > 0
 
 
-async def _asked(endpoint: Endpoint, room: Room) -> list[Finding]:
+async def _asked(endpoint: Endpoint, settings: EndpointSettings, room: Room) -> list[Finding]:
     async with endpoint:
         who = await endpoint.identify()
         findings = [Finding(PART, "ok", f"{who.endpoint} serves {who.model}, weights {who.weights}")]
@@ -129,6 +130,8 @@ async def _asked(endpoint: Endpoint, room: Room) -> list[Finding]:
                 Finding(PART, "fail", f"{error}: {said}", _MENDS.get(error, "Look at the server's log.")),
             ]
         findings.append(Finding(PART, "ok", _speed(first, second)))
+        with noting(PART, findings):
+            prices_of(room.recipe.sample.budget, settings, who.prices)
         return [*findings, _honoured(await probe(endpoint), who)]
 
 

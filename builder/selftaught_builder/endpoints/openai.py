@@ -176,7 +176,8 @@ class OpenAIEndpoint:
                 mend="Let SSL_CERT_FILE name the authority that signed its certificate, if you trust it.",
             ) from None
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            reason = str(error).replace(" ssl:default", "") or type(error).__name__  # aiohttp says so of http, too
+            silent = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+            reason = str(error).replace(" ssl:default", "") or silent  # aiohttp says so of http, too
             raise EndpointError(
                 f"cannot be reached: {self._scrub(reason)}",
                 place=place,

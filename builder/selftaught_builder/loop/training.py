@@ -108,6 +108,8 @@ def train_round(
     }
     # Both all the while: what comes out must not be lost because somebody else is writing just then.
     with _disk_errors_told(folder), store.writer(), only_trainer(folder) as lock:
+        if known := find_checkpoint(room, store, identity):  # of a run that has ended since we looked
+            return known
         started = time.monotonic()
         left = trainer.finished(folder) if _is_under_way(store, identity) else None
         try:
@@ -261,6 +263,8 @@ def _without_room(model: str, room: Path) -> str:
 def _disk_errors_told(folder: Path) -> Iterator[None]:
     try:
         yield
+    except BrokenPipeError:  # whom we told of the progress
+        raise
     except OSError as error:
         mend = "Make room, or make it writable, and run again: what was trained to its end is not trained again."
         raise UnwritableError(f"{folder}: cannot be written: {error}\n  {mend}") from error

@@ -99,7 +99,7 @@ class ExternalSettings(Section):
     no key is passed anyway."""
 
 
-Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0)]
 
 
 def _provider(kind: str, model: str) -> tuple[str, str]:

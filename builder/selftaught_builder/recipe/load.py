@@ -110,6 +110,9 @@ def _explain(error: ValidationError, path: Path, lines: dict[tuple[str | int, ..
         return RecipeError(f"`{key}` is missing", place=place, mend=f"Add `{key}`.")
     if first["type"] == "model_type":
         return RecipeError(f"`{key}` is a section", place=place, mend=f"Its keys: {', '.join(_keys_at(at))}.")
+    if first["type"] == "string_pattern_mismatch" and at[-1] == "api_key_env":
+        mend = "Set a variable such as OPENAI_API_KEY to the key, and name the variable here."
+        return RecipeError(f"`{key}` is no name of an environment variable", place=place, mend=mend)
     message = first["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     given = first.get("input")

@@ -28,6 +28,7 @@ from selftaught_builder.training.errors import TrainingFailedError, explain, exp
 from selftaught_builder.training.render import MODEL, PREPARED
 
 LOG, PROGRESS = "log.txt", "progress.jsonl"
+SAVED = ("model", "adapter")
 _STOP_SECONDS = 15.0
 # A trainer whose builder was killed ends within some seconds of it; what it started may take its time.
 _ORPHAN_SECONDS = 60.0
@@ -164,30 +165,34 @@ class Trainer:
             _started(command, environment, () if lock is None else (lock,)) as process,
         ):
             for event in _events(process.stdout):
-                if event["event"] == "done":  # once that is written down, a later run relies on it
+                if (
+                    event["event"] == "done"
+                ):  # once that is written down, a later run relies on it, wherever the folder is then
                     sync_tree(folder / MODEL)
+                    event |= {name: os.path.relpath(event[name], folder) for name in SAVED if event[name]}
                 kept.write(json.dumps(event) + "\n")
                 kept.flush()
                 events.append(event)
                 if event["event"] == "step":
                     on_progress(_progress(event))
             code = process.wait()
-        trained = _trained(events, self.version, time.monotonic() - began)
+        trained = _trained(folder, events, self.version, time.monotonic() - began)
         if trained is None:  # else its exit status says nothing more: torch may crash as its interpreter is taken down
             _raise_failure(events, code, yaml, log)
             raise explain_death(code, yaml, log)
         return trained
 
     def finished(self, folder: Path) -> Trained | None:
-        """Return what a finished training left in its folder, None where it was broken off.
+        """Return what a finished training left in its folder, None where it was broken off or its model is gone.
 
         A builder may die after its trainer is done and before it has recorded that.
         """
         try:
             with (folder / PROGRESS).open("rb") as kept:
-                return _trained(list(_events(kept)), self.version)
+                left = _trained(folder, list(_events(kept)), self.version)
         except OSError:
             return None
+        return left if left and left.model.is_dir() else None
 
     def _command(self, command: str, yaml: Path) -> list[str]:
         launcher = trainer_files() / "launch.py"
@@ -241,16 +246,18 @@ def only_trainer(folder: Path) -> Iterator[int]:
         os.close(lock)
 
 
-def _trained(events: Sequence[Mapping[str, Any]], version: str, seconds: float | None = None) -> Trained | None:
+def _trained(
+    folder: Path, events: Sequence[Mapping[str, Any]], version: str, seconds: float | None = None
+) -> Trained | None:
     """Return what the events tell of a finished training, None where it did not come to its end."""
     done = next((event for event in events if event["event"] == "done"), None)
     if done is None:
         return None
     rows = next((event["rows"] for event in events if event["event"] == "start"), None)
     losses = [(event["step"], event["loss"]) for event in events if event["event"] == "step"]
-    adapter = Path(done["adapter"]) if done["adapter"] else None
+    adapter = folder / done["adapter"] if done["adapter"] else None
     took = done.get("seconds", 0.0) if seconds is None else seconds
-    return Trained(Path(done["model"]), adapter, rows, losses, took, version)
+    return Trained(folder / done["model"], adapter, rows, losses, took, version)
 
 
 def _progress(event: Mapping[str, Any]) -> Progress:

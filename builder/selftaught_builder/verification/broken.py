@@ -12,6 +12,10 @@ from selftaught_builder.verification.chosen import versions_of
 _REASON = 200
 _CRASHED, _BROKEN = "verifier crashed: ", "verifier (crashed|hung|failed): .*"
 
+# Nearly always nobody; and telling the newest verdicts apart takes ten times as long.
+_SUSPECTS = f"""
+    SELECT DISTINCT verifier FROM verdicts WHERE outcome = 'unscorable' AND regexp_full_match(reason, '{_BROKEN}', 's')"""
+
 # Of several verdicts on an attempt the one added last counts, as in `attempts_wide`.
 _COUNT = """
     WITH newest AS (
@@ -53,7 +57,10 @@ def broken_verifiers(store: Store, recipe: Recipe, run: str) -> list[Broken]:
     attempts, of_run = Scope(run).select("attempts")
     query = _COUNT.format(attempts=attempts, broken=_BROKEN)
     with store.read() as connection:
+        suspects = {name for (name,) in connection.execute(_SUSPECTS).fetchall()}
         for name, version in versions_of(recipe).items():
+            if name not in suspects:
+                continue
             attempts, broken, reason, reasons = connection.execute(query, [*of_run, name, version]).fetchall()[0]
             if broken:
                 told = reason.removeprefix(_CRASHED).removeprefix("verifier ")[:_REASON]
