@@ -19,6 +19,8 @@ from selftaught_builder.provenance import known_honours
 from selftaught_builder.recipe import Budget, EndpointSettings, Sample
 from selftaught_builder.store import Store
 
+SILENCE = 5.0
+"""Seconds after which it is said who is waited for."""
 BEGINNING = 60.0
 """Seconds in which one of several endpoints has to say who it is, and to be probed: the others are ready to begin."""
 
@@ -49,7 +51,7 @@ async def reach(opened: Opened, store: Store, terms: Terms, note: Callable[[str]
         EndpointError: none can be reached, or they serve different weights.
     """
     patience = BEGINNING if len(opened.members) > 1 else None
-    found = await asyncio.gather(*(_identify(member, patience) for member in opened.members))
+    found = await asyncio.gather(*(_identify(member, patience, note) for member in opened.members))
     there = [(member, who) for member, who in zip(opened.members, found, strict=True) if isinstance(who, Identity)]
     problems = [*opened.problems, *(one for one in found if isinstance(one, EndpointError))]
     if not there:
@@ -81,16 +83,18 @@ def _nobody(problems: Sequence[EndpointError]) -> EndpointError:
     return EndpointError(first.message, place=first.place, mend=mend)
 
 
-async def _identify(member: Member, patience: float | None) -> Identity | EndpointError:
+async def _identify(member: Member, patience: float | None, note: Callable[[str], None]) -> Identity | EndpointError:
+    place = member.settings.base_url or member.settings.model
+    told = asyncio.get_running_loop().call_later(SILENCE, note, f"waiting for {place} to say who it is")
     try:
         async with asyncio.timeout(patience):
             return await member.endpoint.identify()
     except EndpointError as error:
         return error
     except TimeoutError:
-        return EndpointError(
-            f"does not say within {patience:g} s who it is", place=member.settings.base_url or member.settings.model
-        )
+        return EndpointError(f"does not say within {patience:g} s who it is", place=place)
+    finally:
+        told.cancel()
 
 
 def _recorded(member: Member, who: Identity, model: str) -> Identity:

@@ -630,6 +630,18 @@ def test_a_server_that_hangs_does_not_keep_the_others_from_beginning(
     assert any("not found out" in note and other_server.url in note for note in watcher.notes)
 
 
+def test_who_is_waited_for_at_the_beginning_is_said(
+    openai_server: OpenAIServer, other_server: OpenAIServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "SILENCE", 0.1)
+    monkeypatch.setattr(lanes, "BEGINNING", 0.5)
+    other_server.configure(models_faults=[{"kind": "hang"}])
+    room, watcher = room_of(tmp_path, openai_server, {"base_url": other_server.url}), Noting()
+    assert pipeline.sample(room, watcher).tally.completions == 20
+    waited = [note for note in watcher.notes if "waiting for" in note]
+    assert waited == [f"waiting for {other_server.url} to say who it is"]
+
+
 def test_a_round_that_begins_anew_with_other_weights_is_said_to(openai_server: OpenAIServer, tmp_path: Path) -> None:
     room = room_of(tmp_path, openai_server)
     pipeline.sample(room)

@@ -212,6 +212,9 @@ class _TimeLeft(TimeRemainingColumn):
         """Render one or the other."""
         if task.finished or not task.total:
             return Text(f"in {timedelta(seconds=int(task.elapsed or 0))}", style="dim")
+        tally: Tally | None = task.fields.get("tally")
+        if tally and tally.in_flight >= task.total - task.completed:  # nobody can say how long those take
+            return Text(f"waiting for {tally.in_flight:,}", style="dim")
         if task.time_remaining is None:
             return Text("")
         return Text.assemble(super().render(task), (" left", "dim"))
