@@ -121,6 +121,21 @@ class Asked:
     seconds: float = 0.0
     identity: Identity | None = None
 
+    @property
+    def counts(self) -> dict[str, Any]:
+        """What was asked and what came of it, as it is written down and printed."""
+        tally = self.tally
+        return {
+            "planned": self.planned,
+            "reused": self.reused,
+            "completions": tally.completions,
+            "failed": tally.failed,
+            "truncated": tally.truncated,
+            "tokens_in": tally.tokens_in,
+            "tokens_out": tally.tokens_out,
+            "cost": tally.cost,
+        }
+
 
 def sample(room: Room, watcher: Watcher | None = None, turn: Turn = Turn()) -> Asked:
     """Get k samples of every question that lacks them.

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from selftaught_builder.pipeline import Silent
 from selftaught_builder.probing.asking import verify_room
 from selftaught_builder.verification import broken_verifiers
 from support.command import selftaught
 from support.stores import Scripted
+from support.watching import Noting
 
 CHECKS = """
 from selftaught_verifiers import Outcome, Verdict, row_verifier
@@ -27,16 +27,6 @@ def no_apology(question, rationale):
 """
 
 
-class Hearing(Silent):
-    """A watcher that keeps the notes."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-
 @pytest.fixture
 def made(tmp_path: Path) -> Scripted:
     """A room with a verifier of its own, and completions that break it in two ways."""
@@ -50,7 +40,7 @@ def made(tmp_path: Path) -> Scripted:
 
 
 def test_it_is_noted_with_its_most_frequent_reason(made: Scripted) -> None:
-    hearing = Hearing()
+    hearing = Noting()
     verify_room(made.room, hearing)
     [line] = [note for note in hearing.notes if note.startswith("no_apology")]
     assert line == "no_apology: 3 of 5 unscorable: ValueError: an apology \x1b[31m (the most frequent of 2 reasons)"

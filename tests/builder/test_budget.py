@@ -21,12 +21,13 @@ from selftaught_builder.endpoints.listing import listed_prices
 from selftaught_builder.endpoints.replies import parse_completion
 from selftaught_builder.errors import BudgetStop, InputError, RecipeError
 from selftaught_builder.loop.steps import shaping_hash
-from selftaught_builder.pipeline import Asked, Silent
+from selftaught_builder.pipeline import Asked
 from selftaught_builder.recipe import Budget as Limits
 from selftaught_builder.recipe import EndpointSettings, Prices, load_recipe
 from selftaught_builder.room import open_room
 from support.rooms import attempts, cli, store_of, write_room
 from support.servers import OpenAIServer
+from support.watching import Noting
 
 PROBE = 5
 MOST_OUT = 20  # the stand-in's completions have fewer words
@@ -132,18 +133,12 @@ def test_half_a_reply_counts_at_its_most(openai_server: OpenAIServer, tmp_path: 
 
 def test_a_questions_own_budget_passes_it_over_and_the_run_goes_on(openai_server: OpenAIServer, tmp_path: Path) -> None:
     openai_server.configure(latency=0.01)
-    told: list[str] = []
-
-    class Hearing(Silent):
-        def note(self, text: str) -> None:
-            told.append(text)
-
     settings = {"k": 5, "max_tokens": MOST_OUT, "budget": {"per_question": {"attempts": 2}}}
     folder = write_room(tmp_path / "room", openai_server.url, questions=12, sample=settings)
-    asked = pipeline.sample(open_room(folder), Hearing())
+    asked = pipeline.sample(open_room(folder), watcher := Noting())
     assert Counter(Counter(row["question"] for row in attempts(folder)).values()) == {2: 12}
     assert (asked.tally.completions, asked.tally.withheld) == (24, 36)
-    assert any("36 samples were not asked for" in text for text in told)
+    assert any("36 samples were not asked for" in text for text in watcher.notes)
     assert pipeline.sample(open_room(folder)).tally.requests == 0
 
 

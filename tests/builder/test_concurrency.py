@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,6 +25,7 @@ from selftaught_builder.room import open_room
 from support import servers
 from support.rooms import attempts, start_cli, write_room
 from support.servers import OpenAIServer
+from support.sglang import wait_until
 
 PROBE = 5
 FINE = Reply(completion="So.", latency=1.0, tokens_in=1, tokens_out=1)
@@ -260,9 +260,9 @@ def test_a_server_that_comes_back_is_asked_again(tmp_path: Path) -> None:
         sample = {"k": 4, "concurrency": 8}
         folder = write_room(tmp_path / "room", server.url, questions=50, sample=sample)
         run = stack.enter_context(start_cli("sample", folder, stderr=stack.enter_context(said.open("wb"))))
-        _wait_until(lambda: server.stats()["requests"] > PROBE + 20)
+        wait_until(lambda: server.stats()["requests"] > PROBE + 20, seconds=60)
         first.close()
-        _wait_until(lambda: "does not answer" in said.read_text() or run.poll() is not None)
+        wait_until(lambda: "does not answer" in said.read_text() or run.poll() is not None, seconds=60)
         stack.enter_context(servers.openai_server(tmp_path, port))
         assert run.wait(timeout=120) == 0, said.read_text()
     text = " ".join(said.read_text().split())
@@ -272,10 +272,3 @@ def test_a_server_that_comes_back_is_asked_again(tmp_path: Path) -> None:
     assert len({row["key"] for row in rows if row["error"] is None}) == 200
     broken = [row for row in rows if row["error"]]
     assert BREAK_AFTER <= len(broken) <= BREAK_AFTER + 8 + 6
-
-
-def _wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.02)

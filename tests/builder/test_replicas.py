@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -26,29 +25,18 @@ from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.endpoints.ports import free_port
 from selftaught_builder.errors import BudgetStop, EndpointError, RecipeError, SelftaughtError
 from selftaught_builder.loop.steps import shaping_hash
-from selftaught_builder.pipeline import Silent
 from selftaught_builder.recipe import EndpointSettings, load_recipe
 from selftaught_builder.room import Room, open_room
 from selftaught_builder.sampler import REFUSED_AFTER
 from support import servers
 from support.rooms import attempts, cli, start_cli, write_room
 from support.servers import OpenAIServer
-from support.sglang import running, seen, write_model
+from support.sglang import running, seen, wait_until, write_model
+from support.watching import Noting
 
 PROBE = 5
 FINE = Reply(completion="So.", latency=0.01, tokens_in=1, tokens_out=1)
 BROKEN = Reply(error="connection")
-
-
-class Noting(Silent):
-    """Keeps what a person would be told."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        """Keep it."""
-        self.notes.append(text)
 
 
 def room_of(
@@ -265,9 +253,9 @@ def test_a_server_that_dies_loses_nothing_and_is_asked_again_when_it_is_back(tmp
             server.configure(latency=0.1)
         room = room_of(tmp_path, first, {"base_url": second.url}, questions=150, sample={"k": 4, "concurrency": 4})
         run = stack.enter_context(start_cli("sample", room.folder, stderr=stack.enter_context(said.open("wb"))))
-        _wait_until(lambda: second.stats()["requests"] > PROBE + 20)
+        wait_until(lambda: second.stats()["requests"] > PROBE + 20, seconds=60)
         mortal.close()
-        _wait_until(lambda: "does not answer" in said.read_text() or run.poll() is not None)
+        wait_until(lambda: "does not answer" in said.read_text() or run.poll() is not None, seconds=60)
         second = stack.enter_context(servers.openai_server(tmp_path, port))
         assert run.wait(timeout=120) == 0, said.read_text()
         again = second.stats()["requests"]
@@ -496,13 +484,6 @@ def test_another_server_does_nothing_again(tmp_path: Path) -> None:
     assert shaped() != shaped(model="other")
 
 
-def _wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.02)
-
-
 # What goes wrong in the middle.
 
 
@@ -674,7 +655,7 @@ def test_after_a_kill_whoever_is_there_goes_on_and_nothing_that_arrived_is_asked
     sample = {"k": 4, "concurrency": at_once}
     room = room_of(tmp_path, openai_server, {"base_url": other_server.url}, questions=30, sample=sample)
     with start_cli("sample", room.folder, stderr=DEVNULL) as run:
-        _wait_until(lambda: sum(server.stats()["requests"] for server in servers_there) > 2 * PROBE + 30)
+        wait_until(lambda: sum(server.stats()["requests"] for server in servers_there) > 2 * PROBE + 30, seconds=60)
         run.kill()
     requests = sum(server.stats()["requests"] for server in servers_there) - 2 * PROBE
     recipes: list[dict[str, Any]] = [

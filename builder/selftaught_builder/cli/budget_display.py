@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
 from selftaught_builder.cli.display import console, plain
+from selftaught_builder.cli.status_display import dollars, figures_table
 from selftaught_builder.errors import InputError
 from selftaught_builder.loop.outlook import Outlook
 from selftaught_builder.room import Room
@@ -44,7 +44,7 @@ def show_budget(of: Spent | str | None) -> None:
         return
     if of is None:
         return
-    table = _table("allowed", "spent", "left")
+    table = figures_table("Budget", "allowed", "spent", "left", left=("Budget",))
     for limit in of.limits:
         figures = [figure(limit.unit, amount) for amount in (limit.allowed, limit.spent, limit.left)]
         table.add_row(_label(limit), *figures, style="" if limit.left else "yellow")
@@ -59,7 +59,7 @@ def show_outlook(budget: Sequence[Outlook]) -> None:
     """Print what is left of each limit, what the steps to do may need, and whether it suffices."""
     if not budget:
         return
-    table = _table("left", "may need", "")
+    table = figures_table("Budget", "left", "may need", "", left=("Budget", ""))
     for one in budget:
         unit, needed = one.limit.unit, "?" if one.needed is None else figure(one.limit.unit, one.needed)
         table.add_row(_label(one.limit), figure(unit, one.limit.left), needed, _VERDICTS[one.suffices])
@@ -69,14 +69,6 @@ def show_outlook(budget: Sequence[Outlook]) -> None:
         console.print("[dim]tries of requests that fail come on top[/]")
 
 
-def _table(*names: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("Budget", no_wrap=True)
-    for name in names:
-        table.add_column(name, justify="right" if name else "left", no_wrap=True)
-    return table
-
-
 def _label(limit: OfLimit) -> Text:
     return Text(f"{_OF.get(limit.of, limit.of)}: {_UNITS[limit.unit]}")
 
@@ -84,5 +76,5 @@ def _label(limit: OfLimit) -> Text:
 def figure(unit: str, amount: float) -> str:
     """Return an amount of dollars, tokens, attempts or seconds, as short as a table needs it."""
     if unit == "usd":
-        return f"${amount:,.4f}" if amount < 100 else f"${amount:,.2f}"
+        return dollars(amount)
     return f"{amount:,.1f}" if unit == "seconds" and amount < 100 else f"{amount:,.0f}"

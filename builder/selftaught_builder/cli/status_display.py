@@ -18,7 +18,7 @@ _MEASURING = {"evaluated": "evaluations", "probed": "questions of verifiers"}
 
 def show_accounts(accounts: Accounts) -> None:
     """Print what was paid, kept and wasted."""
-    table = _table("Paid", "attempts", "tokens in", "tokens out", "money", left=("Paid",))
+    table = figures_table("Paid", "attempts", "tokens in", "tokens out", "money", left=("Paid",))
     _add(table, "paid", accounts.paid)
     _add(table, f"kept in {accounts.version}" if accounts.version else "kept: no version yet", accounts.kept)
     between = {
@@ -44,29 +44,31 @@ def show_accounts(accounts: Accounts) -> None:
 def show_spending(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print attempts, tokens, money and seconds by round and kind, a table for each model."""
     for model in dict.fromkeys(row["model"] for row in rows):
-        table = _table("round", "kind", "asked", "came", "cut", "in", "out", "cached", "money", "seconds", title=model)
+        table = figures_table(
+            "round", "kind", "asked", "came", "cut", "in", "out", "cached", "money", "seconds", title=model
+        )
         for row in rows:
             if row["model"] == model:
                 counts = [_short(row[name]) for name in ("attempts", "completions", "truncated")]
                 tokens = [_short(row[name]) for name in ("tokens_in", "tokens_out", "tokens_cached")]
                 seconds = _short(round(row["request_seconds"] or 0))
-                table.add_row(str(row["round"]), row["kind"], *counts, *tokens, _money(row["cost"]), seconds)
+                table.add_row(str(row["round"]), row["kind"], *counts, *tokens, dollars(row["cost"]), seconds)
         console.print(table)
 
 
 def show_endpoints(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print what was asked of each endpoint, and how long half of its completions took at most."""
-    table = _table("endpoint", "asked", "came", "failed", "in", "out", "money", "median s", left=("endpoint",))
+    table = figures_table("endpoint", "asked", "came", "failed", "in", "out", "money", "median s", left=("endpoint",))
     for row in rows:
         counts = [_short(row[name]) for name in ("attempts", "completions", "failed", "tokens_in", "tokens_out")]
         seconds = "" if row["seconds"] is None else f"{row['seconds']:.2f}"
-        table.add_row(plain(row["endpoint"], limit=_PLACE), *counts, _money(row["cost"]), seconds)
+        table.add_row(plain(row["endpoint"], limit=_PLACE), *counts, dollars(row["cost"]), seconds)
     console.print(table)
 
 
 def show_versions(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print the dataset versions, with the name of the policy or the beginning of its SQL."""
-    table = _table("version", "rows", "made", "policy", left=("version", "made", "policy"))
+    table = figures_table("version", "rows", "made", "policy", left=("version", "made", "policy"))
     for row in rows:
         policy = row["policy"]
         if policy.startswith(_NAMED[0]):
@@ -75,7 +77,8 @@ def show_versions(rows: Sequence[Mapping[str, Any]]) -> None:
     console.print(table)
 
 
-def _table(*names: str, title: str = "", left: Sequence[str] = ("kind",)) -> Table:
+def figures_table(*names: str, title: str = "", left: Sequence[str] = ("kind",)) -> Table:
+    """Return an empty table of these columns; those not to the `left` hold figures."""
     heading = plain(title, limit=78) if title else None
     if heading:
         heading.stylize("bold")
@@ -86,13 +89,13 @@ def _table(*names: str, title: str = "", left: Sequence[str] = ("kind",)) -> Tab
 
 
 def _add(table: Table, label: str, figures: Figures, style: str = "") -> None:
-    money = _money(figures.cost) + ("+?" if figures.unpriced and figures.cost is not None else "")
+    money = dollars(figures.cost) + ("+?" if figures.unpriced and figures.cost is not None else "")
     unknown = figures.uncounted and not figures.tokens_in + figures.tokens_out
     tokens = ["?" if unknown else _long(count) for count in (figures.tokens_in, figures.tokens_out)]
     table.add_row(plain(label, lines=True), f"{figures.attempts:,}", *tokens, money, style=style)
 
 
-def _money(cost: float | None) -> str:
+def dollars(cost: float | None) -> str:
     """Dollars; a cost that nobody knows is said to be unknown."""
     return "unknown" if cost is None else f"${cost:,.2f}" if cost >= 100 else f"${cost:.4f}"
 

@@ -27,20 +27,8 @@ def stopped_by_user(asked: Asked) -> UserStop | None:
 
 def asked_data(asked: Asked) -> dict[str, Any]:
     """Return what a stage asked in this sitting, as a script reads it."""
-    tally = asked.tally
-    return {
-        "planned": asked.planned,
-        "reused": asked.reused,
-        "requests": tally.requests,
-        "completions": tally.completions,
-        "retries": tally.retries,
-        "failed": tally.failed,
-        "truncated": tally.truncated,
-        "tokens_in": tally.tokens_in,
-        "tokens_out": tally.tokens_out,
-        "cost": tally.cost,
-        "interrupted": asked.interrupted,
-    }
+    tries = {"requests": asked.tally.requests, "retries": asked.tally.retries}
+    return {**asked.counts, **tries, "interrupted": asked.interrupted}
 
 
 def stop_data(stop: Stopped | None) -> dict[str, Any]:

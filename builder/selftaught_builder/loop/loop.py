@@ -312,18 +312,7 @@ class Loop:
     def _asked(self, asked: Asked) -> dict[str, Any]:
         if asked.interrupted:
             raise UserStop(asked)
-        tally = asked.tally
-        return {
-            "planned": asked.planned,
-            "reused": asked.reused,
-            "completions": tally.completions,
-            "failed": tally.failed,
-            "truncated": tally.truncated,
-            "tokens_in": tally.tokens_in,
-            "tokens_out": tally.tokens_out,
-            "cost": tally.cost,
-            "seconds": {"generation": asked.seconds},
-        }
+        return {**asked.counts, "seconds": {"generation": asked.seconds}}
 
     @contextmanager
     def _shown(self, step: Step) -> Iterator[Any]:
