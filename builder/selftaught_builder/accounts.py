@@ -10,6 +10,7 @@ import polars as pl
 from selftaught_builder.fates import EXPORTED, FATES, fates_of
 from selftaught_builder.newest import newest_version
 from selftaught_builder.room import Room
+from selftaught_builder.scope import newest_scope
 from selftaught_builder.store import Store
 
 MEASURING = ("evaluated", "probed")
@@ -75,7 +76,7 @@ class Accounts:
 def count_accounts(store: Store, room: Room) -> Accounts:
     """Count what a run paid for. Raises what `fates.fates_of` raises."""
     newest = newest_version(store, room)
-    fates = fates_of(store, room.recipe, newest.scope).filter(pl.col("run") == room.run)
+    fates = fates_of(store, room.recipe, newest_scope(store, room)).filter(pl.col("run") == room.run)
     within, earlier = (pl.col("attempt").is_in(list(part)) for part in (newest.attempts, newest.earlier))
     place = (
         pl.when(within)

@@ -1,25 +1,25 @@
 """Audits: the questions to ask of a filter, each a plain SQL file in `audits/`.
 
-They are written over two views made for the occasion: `audited` (the run's sampled and rationalized attempts, with the
-recipe's verifiers at their pinned versions) and `kept` (what the policy keeps of them).
+They are written over the views of `reading.py`: `audited` (the attempts that the recipe draws on, with its verifiers at their
+pinned versions) and `kept` (those of them that the policy keeps).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 
-import duckdb
 import polars as pl
 
 from selftaught_builder.errors import InputError
-from selftaught_builder.policy import check_policy, policy_of
+from selftaught_builder.policy import filter_of
+from selftaught_builder.probing import ENDPOINT_VERIFIERS
+from selftaught_builder.reading import reading
 from selftaught_builder.recipe import Recipe
+from selftaught_builder.scope import Scope
 from selftaught_builder.store import Store, run_sql
-from selftaught_builder.store.schema import wide_select
-from selftaught_builder.verification import versions_of
+from selftaught_verifiers import registered
 
 
 @dataclass(frozen=True)
@@ -54,26 +54,25 @@ def find_audit(name: str) -> Audit:
     return known[name]
 
 
-def run_audit(store: Store, recipe: Recipe, run: str, audit: Audit) -> pl.DataFrame:
-    """Run one audit over a run, read-only."""
-    with reading_room(store, recipe, run) as connection:
+def lacking_verifiers(audit: Audit, recipe: Recipe) -> list[str]:
+    """Return the verifiers that an audit reads and the recipe does not run."""
+    known = {*(one.name for one in registered()), *ENDPOINT_VERIFIERS}
+    words = re.findall(r"\w+", re.sub(r"--[^\n]*", "", audit.sql))
+    return sorted((set(words) & known) - set(recipe.verify))
+
+
+def run_audit(store: Store, recipe: Recipe, scope: Scope, audit: Audit) -> pl.DataFrame:
+    """Run one audit over what the recipe draws on, read-only.
+
+    Raises:
+        InputError: it needs a verifier that the recipe does not run.
+    """
+    if lacking := lacking_verifiers(audit, recipe):
+        names = ", ".join(f"`{name}`" for name in lacking)
+        mend = f"Add {names} to `verify`, and run `selftaught verify`."
+        raise InputError(f"needs {names}, which the recipe does not run", place=f"audit {audit.name}", mend=mend)
+    with reading(store, scope, filter_of(recipe)) as connection:
         return run_sql(connection, audit.sql)
-
-
-@contextmanager
-def reading_room(store: Store, recipe: Recipe, run: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a read-only connection that has the views `audited` and `kept`."""
-    versions = versions_of(recipe)
-    quoted = run.replace("'", "''")
-    mine = f"question IN (SELECT question FROM run_questions WHERE run = '{quoted}')"
-    with store.read() as connection:
-        check_policy(connection, recipe.keep, versions)
-        connection.execute(
-            f"CREATE TEMP VIEW audited AS SELECT * FROM ({wide_select(sorted(versions), versions)}) w "
-            f"WHERE kind IN ('sampled', 'rationalized') AND {mine}"
-        )
-        connection.execute(f"CREATE TEMP VIEW kept AS SELECT * FROM ({policy_of(recipe, versions)}) k WHERE {mine}")
-        yield connection
 
 
 def _read(name: str, sql: str) -> Audit:

@@ -9,11 +9,12 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from selftaught_builder.audit import reading_room
 from selftaught_builder.errors import InputError
 from selftaught_builder.policies import Policy, as_policy, shipped_policies, verifier_of
-from selftaught_builder.policy import check_policy, kept_select
+from selftaught_builder.policy import Filter, check_policy, filter_of
+from selftaught_builder.reading import reading
 from selftaught_builder.recipe import Recipe
+from selftaught_builder.scope import Scope
 from selftaught_builder.store import Store, run_sql
 from selftaught_builder.verification import chosen_verifiers
 from selftaught_verifiers import registered
@@ -43,7 +44,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two policies, A and B, over one run.
+    """Two policies, A and B, over what a recipe draws on.
 
     Attributes:
         policies: A and B.
@@ -61,14 +62,14 @@ class Comparison:
 
 
 def compare_policies(
-    store: Store, recipe: Recipe, run: str, policies: tuple[str, str], *, examples: int = 3
+    store: Store, recipe: Recipe, scope: Scope, policies: tuple[str, str], *, examples: int = 3
 ) -> Comparison:
-    """Compare what two policies keep of a run's attempts, before duplicates and the limit per question.
+    """Compare what two policies keep of the attempts that a recipe draws on, before duplicates and the limit per question.
 
     Args:
         store: the store, verified.
         recipe: its verifiers have its options; what the policies read beyond them is taken with default options.
-        run: the run.
+        scope: the attempts.
         policies: each a shipped policy's name, `recipe`, or an SQL predicate.
         examples: how many to show of each side.
 
@@ -79,8 +80,9 @@ def compare_policies(
     a, b = policies_of(recipe, policies)
     widened = _widened(recipe, (a, b))
     chosen = chosen_verifiers(widened)
-    versions = {one.name: one.version for one in chosen}
-    with reading_room(store, widened, run) as connection:
+    filter = filter_of(widened)
+    versions = filter.versions
+    with reading(store, scope, filter) as connection:
         for policy in (a, b):
             check_policy(connection, policy.name or policy.sql, versions)
         read = {
@@ -88,14 +90,14 @@ def compare_policies(
         }
         # What a query yields no verdict on is meant to have none, and a model is asked about a part.
         counted = [one.name for one in chosen if one.kind in ("row", "group") and one.name in read["a"] | read["b"]]
-        unverified = _unverified(connection, counted, recipe, run)
+        unverified = _unverified(connection, counted, recipe, scope.run)
         columns = sorted(_read(a, versions) | _read(b, versions) | {"answer"})
         run_sql(
             connection,
             _COMPARED.format(
                 columns=", ".join(f"w.{column}" for column in columns),
-                a=kept_select(a.name or a.sql, versions),
-                b=kept_select(b.name or b.sql, versions),
+                a=Filter(a.name or a.sql, versions).kept("audited"),
+                b=Filter(b.name or b.sql, versions).kept("audited"),
             ),
         )
         compared = run_sql(connection, "SELECT * EXCLUDE (id, question) FROM compared")

@@ -9,12 +9,10 @@ import polars as pl
 from selftaught_builder.export.selection import select_rows
 from selftaught_builder.fates import FATES, KEPT, fates_of, furthest
 from selftaught_builder.policies import as_policy
-from selftaught_builder.policy import check_policy, pinned
 from selftaught_builder.questions.held_out import HELD_OUT
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.scope import Scope
 from selftaught_builder.store import Store, run_sql
-from selftaught_builder.verification import versions_of
 
 NOT_YET_ASKED = "not_yet_asked"
 """The class of a question without any attempt."""
@@ -112,8 +110,6 @@ def count_funnel(store: Store, recipe: Recipe, scope: Scope, exported: pl.DataFr
     Raises:
         PolicyError: the policy is no SQL predicate over the store's columns.
     """
-    with store.read() as connection:
-        check_policy(connection, recipe.keep, pinned(recipe, versions_of(recipe)))
     rows = select_rows(store, recipe, scope) if exported is None else exported
     fates = fates_of(store, recipe, scope, rows)
     with store.read() as connection:

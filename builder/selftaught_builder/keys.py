@@ -26,6 +26,11 @@ def prompt_hash(style: str, messages: Sequence[Mapping[str, str]]) -> str:
     return _digest("prompt", style, [[message["role"], message["content"]] for message in messages])
 
 
+def form_hash(form: Mapping[str, Any]) -> str:
+    """Return 32 hex digits over all that shapes a recipe's prompts."""
+    return _digest("prompt form", dict(form))
+
+
 def weights_identity(weights: str, *, run: str, round_number: int, model: str) -> str:
     """Return what stands for the weights in a key: their fingerprint, or run, round and model where it is unknown."""
     if weights != UNKNOWN_WEIGHTS:

@@ -1,14 +1,11 @@
-"""The newest dataset version of a room, and which attempts it draws on."""
+"""The newest dataset version of a room, and the attempts in it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from selftaught_builder.errors import SelftaughtError
-from selftaught_builder.pipeline import Turn
 from selftaught_builder.room import Room
-from selftaught_builder.scope import Scope
 from selftaught_builder.store import Store
 
 
@@ -22,8 +19,6 @@ class Newest:
         policy: its policy on one line.
         attempts: the attempts in it.
         earlier: the attempts in an earlier version, and not in this one.
-        round: the round that exported it, where that draws on its own attempts alone.
-        scope: the attempts that it draws on.
     """
 
     name: str
@@ -31,12 +26,10 @@ class Newest:
     policy: str
     attempts: frozenset[str]
     earlier: frozenset[str]
-    round: int | None
-    scope: Scope
 
 
 _NEWEST = """
-SELECT v.version, v.created_at, v.policy, max(s.round)
+SELECT v.version, v.created_at, v.policy
 FROM dataset_versions v
 LEFT JOIN stages s ON s.run = ? AND s.stage = 'export' AND s.detail ->> 'version' = v.version
 WHERE v.recipe_name = ?
@@ -50,19 +43,11 @@ def newest_version(store: Store, room: Room) -> Newest:
     with store.read() as connection:
         found = connection.execute(_NEWEST, [run, recipe.name, run]).fetchone()
         if not found:
-            return Newest("", None, "", frozenset(), frozenset(), None, Scope(run))
+            return Newest("", None, "", frozenset(), frozenset())
         rows = connection.execute(
             "SELECT attempt, bool_or(version = ?) FROM dataset_rows WHERE recipe_name = ? GROUP BY attempt",
             [found[0], recipe.name],
         ).fetchall()
-    name, made, policy, exporting = found
     within = frozenset(attempt for attempt, newest in rows if newest)
     earlier = frozenset(attempt for attempt, newest in rows if not newest)
-    if exporting is None or recipe.train is None:
-        return Newest(name, made, policy, within, earlier, None, Scope(run))
-    since = 1 if recipe.rounds.data == "accumulate" else exporting
-    try:
-        scope = Turn(exporting, since).scope(room)
-    except SelftaughtError:  # the source is out of reach: then nobody can tell what the round asks
-        return Newest(name, made, policy, within, earlier, None, Scope(run))
-    return Newest(name, made, policy, within, earlier, exporting, scope)
+    return Newest(*found, within, earlier)

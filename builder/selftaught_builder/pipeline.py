@@ -22,16 +22,17 @@ from selftaught_builder.export.version import Version, export_version
 from selftaught_builder.keys import weights_identity
 from selftaught_builder.lanes import Terms, reach
 from selftaught_builder.lost_prompts import restore_prompts
-from selftaught_builder.plans import Asking, Known, Plan, failed_questions, parameters_of
-from selftaught_builder.policy import check_policy, policy_of
+from selftaught_builder.parameters import parameters_of
+from selftaught_builder.plans import Asking, Known, Plan, failed_questions
+from selftaught_builder.policy import check_policy
 from selftaught_builder.probing.subjects import check_predicate
 from selftaught_builder.prompts import Prompt
 from selftaught_builder.provenance import record_questions, record_round, require_run, weights_of_round
 from selftaught_builder.room import Room
-from selftaught_builder.sampler import Context, Sampler, Tally, Task, stored_form
-from selftaught_builder.scope import OfRounds, Scope
+from selftaught_builder.sampler import Context, Sampler, Tally, Task
+from selftaught_builder.scope import Scope, record_prompts, recover_prompts, scope_of
 from selftaught_builder.store import Store
-from selftaught_builder.verification import chosen_verifiers, verify, versions_of
+from selftaught_builder.verification import chosen_verifiers, verify
 
 
 class Watcher(Protocol):
@@ -77,24 +78,15 @@ class Turn:
 
     Attributes:
         number: the round, counted from 1; 0 evaluates the base model.
-        since: the first round whose attempts may be drawn on; None draws on the whole pool.
-        client: opens the pool that answers; where None the recipe's own is started and stopped by each stage.
+        client: opens the pool that answers; if None, each stage starts and stops the recipe's own.
     """
 
     number: int = 1
-    since: int | None = None
     client: Callable[[], AbstractAsyncContextManager[Opened]] | None = None
 
-    def scope(self, room: Room) -> Scope:
-        """Return the attempts that this round may draw on."""
-        if self.since is None:
-            return Scope(room.run)
-        recipe, k = room.recipe, {"sampled": room.recipe.sample.k, "rationalized": room.recipe.rationalize.k}
-        asked = [(kind, stored_form(parameters_of(recipe, kind=kind)), samples) for kind, samples in k.items()]
-        questions = room.questions.questions
-        prompts = [room.prompter.ask(question, hint=hint).hash for question in questions for hint in (False, True)]
-        kept = policy_of(recipe, versions_of(recipe))
-        return Scope(room.run, OfRounds(self.since, self.number, asked, prompts, kept))
+    def scope(self, store: Store, room: Room) -> Scope:
+        """Return the attempts that this round draws on."""
+        return scope_of(store, room).of_round(self.number)
 
     def open(self, room: Room) -> AbstractAsyncContextManager[Opened]:
         """Return the pool that answers in this round, to be entered."""
@@ -156,16 +148,21 @@ def rationalize(room: Room, watcher: Watcher | None = None, turn: Turn = Turn())
     questions = room.questions.questions
 
     def failed(store: Store) -> list[Asking]:
-        verify(store, room.recipe)
-        return failed_questions(store, room.recipe, questions, turn.scope(room))
+        scope = turn.scope(store, room)
+        verify(store, room.recipe, scope)
+        return failed_questions(store, room.recipe, questions, scope)
 
     parameters = parameters_of(room.recipe, kind="rationalized")
     part = Part("rationalized", failed, room.recipe.rationalize.k, parameters)
     return ask(room, [part], watcher or Silent(), turn)
 
 
-def export(room: Room, turn: Turn = Turn()) -> Version:
+def export(room: Room, turn: Turn | None = None) -> Version:
     """Write the dataset version that the policy selects; the same store and recipe give the same version.
+
+    Args:
+        room: the room.
+        turn: the round; the newest that has begun if None.
 
     Raises:
         PolicyError: the policy is no SQL predicate.
@@ -175,8 +172,13 @@ def export(room: Room, turn: Turn = Turn()) -> Version:
     store = room.store()
     require_run(store, room.run)
     with store.writer():
-        verify(store, room.recipe)
-        return export_version(store, room.recipe, room.prompter, room.folder, turn.scope(room))
+        record_prompts(store, room.run, room.prompter)
+        scope = scope_of(store, room)
+        if scope.draw_on != "recipe":
+            recover_prompts(store, room)
+        scope = scope.of_round(turn.number if turn else scope.last)
+        verify(store, room.recipe, scope)
+        return export_version(store, room.recipe, room.prompter, room.folder, scope)
 
 
 def check(room: Room) -> None:
@@ -234,6 +236,7 @@ def ask(room: Room, parts: Sequence[Part], watcher: Watcher, turn: Turn) -> Aske
     with store.writer():
         store.commit_journal()
         record_questions(store, room.run, room.recipe.name, room.divided)
+        record_prompts(store, room.run, room.prompter)
         restore_prompts(store, ("sampled", "rationalized", "evaluated"), _prompts(room))
         todo = [(part, askings) for part in parts if part.k and (askings := part.askings(store))]
         if not todo:
@@ -274,14 +277,15 @@ async def _ask_endpoint(
                     f"round {turn.number} was begun with weights {', '.join(before)}, and {identity.weights} answer now: "
                     "it is asked anew, and what is there stays"
                 )
-            record_round(store, room.run, turn.number, recipe, [lane.identity for lane in lanes])
+            who = [lane.identity for lane in lanes]
+            record_round(store, room.run, turn.number, recipe, who, room.prompter.form.hash)
         dispatch = Dispatch(lanes)
         budget = Budget.of(store, room.run, turn.number, limits, dearest([lane.prices for lane in lanes]))
         for part, askings in todo:
             weights = weights_identity(identity.weights, run=room.run, round_number=turn.number, model=identity.model)
             known = Known.of(store, part.kind)
             plan = Plan(part.kind, askings, part.k, room.prompter, dict(part.parameters), weights, known)
-            context = Context(room.run, turn.number, plan.parameters, settings.retries)
+            context = Context(room.run, turn.number, plan.parameters, settings.retries, recipe.hash)
             sampler = Sampler(store, dispatch, context, watcher.replied, done.tally, budget, watcher.note)
             done = await work_through(plan, part.title or part.kind, sampler, watcher, done)
             if done.interrupted:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from selftaught_builder.keys import attempt_key
-from selftaught_builder.policy import policy_of
+from selftaught_builder.policy import filter_of
 from selftaught_builder.prompts import Prompt, Prompter
 from selftaught_builder.questions import Question
+from selftaught_builder.reading import reading
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.sampler import Task
 from selftaught_builder.scope import Scope
-from selftaught_builder.store import Store
-from selftaught_builder.verification import versions_of
+from selftaught_builder.store import Store, run_sql
 
 
 @dataclass(frozen=True)
@@ -113,36 +113,18 @@ class Plan:
             yield attempt_key(self.kind, asking.question.hash, prompt.hash, self.parameters, index, self.weights)
 
 
-def parameters_of(recipe: Recipe, *, kind: str) -> dict[str, Any]:
-    """Return the sampling parameters of a stage, in OpenAI's names; `evaluated` is greedy."""
-    sample, temperature = recipe.sample, recipe.sample.temperature
-    if kind == "evaluated":
-        greedy = {"temperature": 0.0, "top_p": 1.0}
-        return {**parameters_of(recipe, kind="sampled"), **greedy, "max_tokens": evaluation_tokens(recipe)}
-    if kind == "rationalized" and recipe.rationalize.temperature is not None:
-        temperature = recipe.rationalize.temperature
-    parameters: dict[str, Any] = {"temperature": temperature, "top_p": sample.top_p, "max_tokens": sample.max_tokens}
-    if sample.stop:
-        parameters["stop"] = list(sample.stop)
-    return {**parameters, **recipe.endpoint.extra_body}
-
-
-def evaluation_tokens(recipe: Recipe) -> int:
-    """Return how many tokens a completion may have in an evaluation."""
-    return recipe.evaluate.max_tokens or recipe.sample.max_tokens
-
-
 def failed_questions(store: Store, recipe: Recipe, questions: Sequence[Question], scope: Scope) -> list[Asking]:
     """Return the questions without a kept sampled attempt in the scope, each with its first failed attempt as the parent.
 
     The caller has verified the store. A question without any completion is none: there is nothing to rationalize yet.
     """
-    kept, of_kept = scope.select(f"({policy_of(recipe, versions_of(recipe))})")
-    tried, of_tried = scope.select("attempts")
-    query = f"""
-        SELECT a.question, arg_min(a.id, (-a.round, a.sample_index, a.key, a.try)) FROM ({tried}) a
-        WHERE a.kind = 'sampled' AND a.error IS NULL
-          AND a.question NOT IN (SELECT question FROM ({kept}) WHERE kind = 'sampled')
-        GROUP BY a.question"""
-    parents = dict(store.sql(query, [*of_tried, *of_kept]).iter_rows())
+    with reading(store, scope, filter_of(recipe)) as connection:
+        parents = dict(run_sql(connection, _FAILED).iter_rows())
     return [Asking(question, parents[question.hash]) for question in questions if question.hash in parents]
+
+
+_FAILED = """
+SELECT question, arg_min(id, (-round, sample_index, key, try)) FROM audited
+WHERE kind = 'sampled' AND error IS NULL AND question NOT IN (SELECT question FROM kept WHERE kind = 'sampled')
+GROUP BY question
+"""

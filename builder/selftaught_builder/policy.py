@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import duckdb
 
@@ -16,6 +17,7 @@ from selftaught_builder.errors import PolicyError
 from selftaught_builder.policies import as_policy, shipped_policies
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.store.schema import wide_select
+from selftaught_builder.verification import chosen_verifiers
 
 HARD_RULES = """error IS NULL
   AND kind IN ('sampled', 'rationalized')
@@ -25,23 +27,55 @@ HARD_RULES = """error IS NULL
   AND (NOT hinted OR hint_leak = 'pass')"""
 
 
+@dataclass(frozen=True)
+class Filter:
+    """What decides whether an attempt is kept: a policy, and the verifiers that it reads at their pinned versions.
+
+    Attributes:
+        keep: the policy's name, or its predicate.
+        versions: name to version of the recipe's verifiers.
+        grouped: those of them that judge groups.
+    """
+
+    keep: str
+    versions: Mapping[str, str]
+    grouped: frozenset[str] = frozenset()
+
+    @property
+    def judged(self) -> str:
+        """The SQL of all attempts with the columns that a policy and the hard rules read."""
+        return judged_select(self.versions, self.grouped)
+
+    def kept(self, attempts: str) -> str:
+        """Return the SQL of those rows that are kept of a table or view with the columns of `judged`."""
+        # The line break before the bracket ends a trailing comment in the predicate. The hard rules stand in a query around
+        # the user's, so that no operator of the predicate can reach them.
+        selected = f"SELECT * FROM {attempts} wide WHERE (\n{as_policy(self.keep).sql}\n)"
+        return f"SELECT * FROM ({selected}) selected\nWHERE {HARD_RULES}"
+
+
+def filter_of(recipe: Recipe) -> Filter:
+    """Return a recipe's filter. Raises what `verification.chosen_verifiers` raises."""
+    chosen = chosen_verifiers(recipe)
+    grouped = frozenset(one.name for one in chosen if one.kind == "group")
+    return Filter(recipe.keep, {one.name: one.version for one in chosen}, grouped)
+
+
 def kept_select(keep: str, verifiers: Mapping[str, str]) -> str:
-    """Return the SQL that selects the kept attempts of `attempts_wide`, with the verifiers' versions pinned.
+    """Return the SQL that selects the kept attempts of a whole store, with the verifiers' versions pinned.
 
     Args:
         keep: the policy's name, or its predicate.
         verifiers: name to version of each verifier that the policy may name.
     """
-    # The line break before the bracket ends a trailing comment in the predicate. The hard rules stand in a query around
-    # the user's, so that no operator of the predicate can reach them.
-    selected = f"SELECT * FROM ({judged_select(verifiers)}) wide WHERE (\n{as_policy(keep).sql}\n)"
-    return f"SELECT * FROM ({selected}) selected\nWHERE {HARD_RULES}"
+    one = Filter(keep, verifiers)
+    return one.kept(f"({one.judged})")
 
 
-def judged_select(verifiers: Mapping[str, str]) -> str:
+def judged_select(verifiers: Mapping[str, str], grouped: Collection[str] = ()) -> str:
     """Return the SQL of all attempts with the columns that a policy and the hard rules read."""
     missing = "" if "hint_leak" in verifiers else ", 'missing' AS hint_leak"
-    return f"SELECT *{missing} FROM ({wide_select(sorted(verifiers), verifiers)}) w"
+    return f"SELECT *{missing} FROM ({wide_select(sorted(verifiers), verifiers, grouped)}) w"
 
 
 def check_policy(connection: duckdb.DuckDBPyConnection, keep: str, verifiers: Mapping[str, str]) -> None:
@@ -92,13 +126,3 @@ def _meant_policy(keep: str) -> list[str]:
 def _columns(connection: duckdb.DuckDBPyConnection, verifiers: Mapping[str, str]) -> Sequence[str]:
     described = connection.execute(f"DESCRIBE {wide_select(sorted(verifiers), verifiers)}").fetchall()
     return [row[0] for row in described]
-
-
-def policy_of(recipe: Recipe, versions: Mapping[str, str]) -> str:
-    """Return the kept-select of a recipe, its verifiers pinned to `versions`."""
-    return kept_select(recipe.keep, pinned(recipe, versions))
-
-
-def pinned(recipe: Recipe, versions: Mapping[str, str]) -> dict[str, str]:
-    """Return the versions of the verifiers that a recipe's policy may name."""
-    return {name: versions[name] for name in recipe.verify}

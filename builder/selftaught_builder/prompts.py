@@ -7,7 +7,7 @@ prompt is the same template rendered without the hint, so a hint cannot travel i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -17,7 +17,7 @@ import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
 from selftaught_builder.errors import RecipeError
-from selftaught_builder.keys import prompt_hash
+from selftaught_builder.keys import form_hash, prompt_hash
 from selftaught_builder.questions.rows import RowProblem
 from selftaught_builder.questions.values import as_text
 from selftaught_builder.recipe import Prompt as PromptSettings
@@ -79,23 +79,77 @@ class Prompt:
         return prompt_hash(self.style, self.messages)
 
 
-class Prompter:
-    """Renders a recipe's prompts.
+@dataclass(frozen=True)
+class Form:
+    """All that shapes a recipe's prompts, files included: what a store records of them.
 
-    Args:
-        settings: the recipe's `prompt` section.
-        room: the recipe's folder; the examples and a template of the user's own are found from it.
-
-    Raises:
-        RecipeError: the template or the examples are missing or broken.
+    Attributes:
+        template: the template's text.
+        system: the system text; None leaves it to the template.
+        style: `chat` or `completion`.
+        examples: the few-shot rationales in use.
     """
 
-    def __init__(self, settings: PromptSettings, room: Path) -> None:
-        self.settings = settings
-        self._template = _load_template(settings.template, room)
-        examples = load_examples(room / settings.examples) if settings.examples else []
-        self.examples = examples if settings.shots is None else examples[: settings.shots]
+    template: str
+    system: str | None
+    style: str
+    examples: tuple[Example, ...]
+
+    @classmethod
+    def of_data(cls, data: Mapping[str, Any]) -> Form:
+        """Return the form that `data` describes; raises KeyError or TypeError if it describes none."""
+        examples = tuple(
+            Example(one["text"], one["gold"], one["rationale"], dict(one["choices"])) for one in data["examples"]
+        )
+        return cls(data["template"], data["system"], data["style"], examples)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The form as JSON has it. Choices are pairs: their order shows in the prompt."""
+        data = asdict(self)
+        data["examples"] = [
+            {**one, "choices": [list(pair) for pair in one["choices"].items()]} for one in data["examples"]
+        ]
+        return data
+
+    @cached_property
+    def hash(self) -> str:
+        """The form's identity, 32 hex digits: prompts of equal forms are equal."""
+        return form_hash(self.data)
+
+
+class Prompter:
+    """Renders the prompts of a form.
+
+    Args:
+        form: what shapes them.
+        place: where the template stands, for errors.
+
+    Raises:
+        RecipeError: the template is broken.
+    """
+
+    def __init__(self, form: Form, place: str) -> None:
+        self.form, self.place = form, place
+        self.examples = form.examples
+        self._template = _load_template(form.template, place)
         self._rendered: dict[bool, list[tuple[str, str]]] = {}
+
+    @classmethod
+    def of(cls, settings: PromptSettings, room: Path) -> Prompter:
+        """Return the renderer of a recipe's prompts.
+
+        Args:
+            settings: the recipe's `prompt` section.
+            room: the recipe's folder; the examples and a template of the user's own are found from it.
+
+        Raises:
+            RecipeError: the template or the examples are missing or broken.
+        """
+        text, place = _read_template(settings.template, room)
+        examples = load_examples(room / settings.examples) if settings.examples else []
+        shown = examples if settings.shots is None else examples[: settings.shots]
+        return cls(Form(text, settings.system, settings.style, tuple(shown)), place)
 
     def ask(self, question: Askable, *, hint: bool = False, examples: bool = True) -> Prompt:
         """Render the prompt for one question.
@@ -108,8 +162,8 @@ class Prompter:
         shown = zip(self.examples, self._shots(hint), strict=True) if examples else ()
         shots = [turn for example, turn in shown if example.text != question.text]
         asked = self._question(question, hint)
-        system = self.settings.system if self.settings.system is not None else self._call("system")
-        if self.settings.style == "completion":
+        system = self.form.system if self.form.system is not None else self._call("system")
+        if self.form.style == "completion":
             blocks = [system, *(f"Q: {q}\nA: {a}" for q, a in shots), f"Q: {asked}\nA:"]
             return Prompt("completion", ({"role": "user", "content": "\n\n".join(filter(None, blocks))},))
         turns = [{"role": "system", "content": system}] if system else []
@@ -133,7 +187,7 @@ class Prompter:
         except Exception as error:  # a template is a program: it can divide by zero, too
             raise RecipeError(
                 f"the template's macro `{macro}` failed: {error}",
-                place=self.settings.template,
+                place=self.place,
                 mend="A template defines system(), question(q, hint) and response(rationale, q).",
             ) from None
 
@@ -173,24 +227,27 @@ def load_examples(path: Path) -> list[Example]:
     return examples
 
 
-def _load_template(name: str, room: Path) -> jinja2.environment.TemplateModule:
+def _read_template(name: str, room: Path) -> tuple[str, str]:
+    """Return a template's text, and where it stands."""
     own = room / name
     shipped = files("selftaught_builder") / "templates" / f"{name}.jinja"
     if own.is_file():
         try:
-            text = own.read_text(encoding="utf-8")
+            return own.read_text(encoding="utf-8"), str(own)
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeError(f"cannot be read: {error}", place=own, mend="It must be a UTF-8 text file.") from None
-    elif "/" not in name and shipped.is_file():
-        text = shipped.read_text(encoding="utf-8")
-    else:
-        raise RecipeError(f"no template `{name}`", place=own, mend="Use star-cot, or the path of a Jinja file.")
+    if "/" not in name and shipped.is_file():
+        return shipped.read_text(encoding="utf-8"), name
+    raise RecipeError(f"no template `{name}`", place=own, mend="Use star-cot, or the path of a Jinja file.")
+
+
+def _load_template(text: str, place: str) -> jinja2.environment.TemplateModule:
     environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=False)
     try:
         return environment.from_string(text).make_module()
     except jinja2.TemplateSyntaxError as error:
         raise RecipeError(
-            f"not a Jinja template: {error.message}", place=f"{own}:{error.lineno}", mend="Mend this line."
+            f"not a Jinja template: {error.message}", place=f"{place}:{error.lineno}", mend="Mend this line."
         ) from None
     except Exception as error:
-        raise RecipeError(f"the template failed: {error}", place=own, mend="Define macros in it, no more.") from None
+        raise RecipeError(f"the template failed: {error}", place=place, mend="Define macros in it, no more.") from None

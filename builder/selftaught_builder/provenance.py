@@ -131,8 +131,13 @@ def weights_of_round(store: Store, run: str, round_number: int) -> list[str]:
     return store.sql(known, [run, round_number])["weights"].to_list()
 
 
-def record_round(store: Store, run: str, round_number: int, recipe: Recipe, who: Sequence[Identity]) -> None:
-    """Store under which recipe, endpoints and weights a round works; of several weights, the last to begin are the round's."""
+def record_round(
+    store: Store, run: str, round_number: int, recipe: Recipe, who: Sequence[Identity], prompt_form: str | None = None
+) -> None:
+    """Store under which recipe, endpoints and weights a round works; of several weights, the last to begin are the round's.
+
+    `prompt_form` is the hash of the form that the prompts have, see `prompts.Form`.
+    """
     text = json.dumps(recipe.model_dump(mode="json"), sort_keys=True)
     rows = [
         [
@@ -145,12 +150,13 @@ def record_round(store: Store, run: str, round_number: int, recipe: Recipe, who:
             identity.weights,
             json.dumps(dict(identity.honours)),
             code_revision(),
+            prompt_form,
         ]
         for identity in who
     ]
     with store.write() as connection:
         connection.executemany(
-            "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, now()) "
-            "ON CONFLICT DO UPDATE SET started_at = excluded.started_at, honours = excluded.honours",
+            "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, now(), ?) ON CONFLICT DO UPDATE SET "
+            "started_at = excluded.started_at, honours = excluded.honours, prompt_form = excluded.prompt_form",
             rows,
         )

@@ -38,7 +38,7 @@ class Room:
     @cached_property
     def prompter(self) -> Prompter:
         """The renderer of this room's prompts."""
-        return Prompter(self.recipe.prompt, self.folder)
+        return Prompter.of(self.recipe.prompt, self.folder)
 
     @cached_property
     def divided(self) -> Divided:

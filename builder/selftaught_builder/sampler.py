@@ -24,6 +24,7 @@ from selftaught_builder.concurrency import Dispatch, Lane
 from selftaught_builder.endpoints.base import ERRORS, Reply, Request
 from selftaught_builder.errors import BudgetStop, SelftaughtError, StoreBusyError
 from selftaught_builder.keys import attempt_id, seed_of
+from selftaught_builder.parameters import stored_form
 from selftaught_builder.prompts import Prompt
 from selftaught_builder.questions import Question
 from selftaught_builder.sizes import PromptSizes, most_generated
@@ -68,12 +69,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What all attempts of a stage have in common."""
+    """What all attempts of a stage have in common; `recipe` is the recipe's hash."""
 
     run: str
     round_number: int
     parameters: Mapping[str, Any]
     retries: int
+    recipe: str
 
 
 @dataclass(slots=True)
@@ -317,6 +319,7 @@ class Sampler:
             "error_text": reply.error_text,
             "provider": orjson.dumps({**reply.provider, **named}).decode(),
             "created_at": datetime.now(UTC).isoformat(),
+            "recipe": self.context.recipe,
         }
 
     def _count(self, reply: Reply, number: int) -> None:
@@ -358,11 +361,6 @@ class Sampler:
             f"{(reply.error_text or '')[:300]}\n"
             "  Everything that arrived is kept. Mend the endpoint, then run the same command again."
         )
-
-
-def stored_form(parameters: Mapping[str, Any]) -> str:
-    """Return sampling parameters as the column `parameters` holds them."""
-    return orjson.dumps(parameters, option=orjson.OPT_SORT_KEYS).decode()
 
 
 class _Committer(threading.Thread):

@@ -16,12 +16,13 @@ from selftaught_builder.finding import Found, Unasked, find
 from selftaught_builder.funnel import CLASSES, NOT_YET_ASKED
 from selftaught_builder.newest import Newest, newest_version
 from selftaught_builder.policies import as_policy
-from selftaught_builder.policy import HARD_RULES, judged_select, pinned
+from selftaught_builder.policy import HARD_RULES, Filter, filter_of
 from selftaught_builder.provenance import require_run
+from selftaught_builder.reading import reading
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.room import Room
+from selftaught_builder.scope import Scope, newest_scope
 from selftaught_builder.store import Store, run_sql
-from selftaught_builder.verification import versions_of
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ def why(store: Store, room: Room, what: str) -> Why:
         return Why(**asdict(found), version="", policy=policy)
     newest, question = newest_version(store, room), found.question
     asked = store.sql(_ASKED, [question, room.run, room.run]).row(0, named=True)
-    fates = fates_of(store, room.recipe, newest.scope).filter(pl.col("question") == question)
+    scope = newest_scope(store, room)
+    fates = fates_of(store, room.recipe, scope).filter(pl.col("question") == question)
     standing, reason = _standing(room, asked, fates)
     notes = []
     if newest.name and newest.policy != policy:
@@ -134,7 +136,7 @@ def why(store: Store, room: Room, what: str) -> Why:
         version=newest.name,
         policy=policy,
         notes=notes,
-        attempts=_attempts(store, room.recipe, newest, found, fates),
+        attempts=_attempts(store, room.recipe, scope, newest, found, fates),
     )
 
 
@@ -164,18 +166,21 @@ WHERE v.attempt IN (SELECT id FROM attempts WHERE question = ?) ORDER BY v.creat
 """
 
 
-def _attempts(store: Store, recipe: Recipe, newest: Newest, found: Found, fates: pl.DataFrame) -> list[Tried]:
+def _attempts(
+    store: Store, recipe: Recipe, scope: Scope, newest: Newest, found: Found, fates: pl.DataFrame
+) -> list[Tried]:
     question, named = found.question, found.attempt
-    versions = pinned(recipe, versions_of(recipe))
+    filter = filter_of(recipe)
+    versions = filter.versions
     of = {row["attempt"]: row for row in fates.iter_rows(named=True)}
-    with store.read() as connection:
+    with reading(store, scope, filter) as connection:
         said = {
             (attempt, verifier): (outcome, reason)
             for attempt, verifier, outcome, reason in connection.execute(
                 _SAID, [list(versions), list(versions.values()), question]
             ).fetchall()  # of several the newest, which comes last
         }
-        rules = _Rules(connection, recipe, versions, question)
+        rules = _Rules(connection, filter, question)
         rows = run_sql(
             connection,
             "SELECT * FROM attempts WHERE question = ? ORDER BY id = ? DESC, created_at, id",
@@ -197,7 +202,7 @@ def _attempts(store: Store, recipe: Recipe, newest: Newest, found: Found, fates:
                 verdicts=verdicts if row["error"] is None and row["kind"] != "probed" else [],
                 fate=fate["fate"],
                 exported=exported,
-                because=[] if exported else _because(row, fate, newest, recipe, rules),
+                because=[] if exported else _because(row, fate, newest, recipe, scope, rules),
             )
         )
     return tried
@@ -216,14 +221,12 @@ _HOLDS = "CASE WHEN (\n{}\n) THEN true ELSE false END"
 class _Rules:
     """The hard rules' clauses and the policy's, and which of them do not hold for a question's attempts."""
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, recipe: Recipe, versions: Mapping[str, str], question: str
-    ) -> None:
-        policy = as_policy(recipe.keep).sql
-        self._judged, self._question = judged_select(versions), question
+    def __init__(self, connection: duckdb.DuckDBPyConnection, filter: Filter, question: str) -> None:
+        policy = as_policy(filter.keep).sql
+        self._judged, self._question = filter.judged, question
         self.hard = self._failing(connection, HARD_RULES)
         self.policy = self._failing(connection, policy)
-        self.extracted = dict(self._rows(connection, "extracted")) if "answer" in versions else {}
+        self.extracted = dict(self._rows(connection, "extracted")) if "answer" in filter.versions else {}
 
     def _failing(self, connection: duckdb.DuckDBPyConnection, predicate: str) -> dict[str, list[str]]:
         """Return the clauses that are false, or unknown, by attempt; the whole predicate where none is by itself."""
@@ -246,7 +249,7 @@ class _Rules:
 
 
 def _because(
-    row: Mapping[str, Any], fate: Mapping[str, Any], newest: Newest, recipe: Recipe, rules: _Rules
+    row: Mapping[str, Any], fate: Mapping[str, Any], newest: Newest, recipe: Recipe, scope: Scope, rules: _Rules
 ) -> list[str]:
     """What keeps an attempt out of the newest version, clause by clause."""
     name = fate["fate"]
@@ -265,22 +268,22 @@ def _because(
         return [
             f"{'newer than' if newer else 'the recipe or verdicts have changed since'} {newest.name}; the next export takes it"
         ]
-    if name in KEPT or name == "other_round":
-        return [_kept_out(name, fate, newest, recipe)]
+    if name == "other_recipe":
+        return [f"{FATES[name]}: {scope.why_outside(row)}"]
+    if name in ("other_round", "needless"):
+        return [FATES[name]]
+    if name in KEPT:
+        return [_kept_out(name, fate, recipe)]
     hard = rules.hard.get(row["id"], [])
     more = [clause for clause in rules.policy.get(row["id"], []) if clause not in hard]
     return [f"hard rule: {clause}" for clause in hard] + [f"policy: {clause}" for clause in more]
 
 
-def _kept_out(name: str, fate: Mapping[str, Any], newest: Newest, recipe: Recipe) -> str:
+def _kept_out(name: str, fate: Mapping[str, Any], recipe: Recipe) -> str:
     """What keeps an attempt out that the policy keeps."""
     if name == "duplicate":
         return f"says word for word what {fate['duplicate_of']} says"
     if name == "per_question":
         most = recipe.export.per_question
         return f"over `export.per_question`: number {fate['place']} of its question, and {most} may stay"
-    if name == "rationalized_share":
-        return (
-            f"over `export.rationalized_share`: rationalized rows make up at most {recipe.export.rationalized_share:g}"
-        )
-    return f"{newest.name} draws on what round {newest.round} asks of its own weights, and this is not among it"
+    return f"over `export.rationalized_share`: rationalized rows make up at most {recipe.export.rationalized_share:g}"

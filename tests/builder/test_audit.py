@@ -9,6 +9,7 @@ from selftaught_builder.audit import audits, find_audit, run_audit
 from selftaught_builder.comparison import Comparison, compare_policies
 from selftaught_builder.errors import InputError, PolicyError
 from selftaught_builder.policies import as_policy
+from selftaught_builder.scope import Scope, scope_of
 from selftaught_builder.verification import verify
 from support.command import environment, selftaught
 from support.stores import SUMS, Scripted, reasoned, right
@@ -29,7 +30,8 @@ EARLY = (
 @pytest.fixture(scope="module")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> Scripted:
     """A store in which each audit has something to find, and something that looks like it."""
-    made = Scripted(tmp_path_factory.mktemp("audit") / "sums", keep="answer = 'pass'")
+    pooled = {"draw_on": "store"}  # also with the rationalized attempts that nobody needs
+    made = Scripted(tmp_path_factory.mktemp("audit") / "sums", keep="answer = 'pass'", export=pooled)
     made.notes["false"] = [
         made.attempt(0, "2 + 3 = 6, so it is one less. The answer is 5.", sample_index=0),
         made.attempt(0, "First 2 + 2 = 5 and nothing is lost of them all. The answer is 5.", kind="rationalized"),
@@ -54,7 +56,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Scripted:
 
 
 def found(scripted: Scripted, name: str) -> list[dict]:
-    return run_audit(scripted.store, scripted.room.recipe, scripted.room.run, find_audit(name)).to_dicts()
+    return run_audit(scripted.store, scripted.room.recipe, scripted.scope, find_audit(name)).to_dicts()
 
 
 def test_there_are_six_audits_and_each_says_how_to_read_it() -> None:
@@ -72,7 +74,7 @@ def test_false_equations_among_the_kept_are_found(scripted: Scripted) -> None:
 
 def test_a_policy_against_false_equations_leaves_that_audit_empty(scripted: Scripted) -> None:
     strict = scripted.room.recipe.model_copy(update={"keep": "equations <> 'fail'"})
-    assert run_audit(scripted.store, strict, scripted.room.run, find_audit("false_equation")).is_empty()
+    assert run_audit(scripted.store, strict, scripted.scope, find_audit("false_equation")).is_empty()
 
 
 def test_hinted_stands_against_unhinted(scripted: Scripted) -> None:
@@ -115,7 +117,7 @@ def test_an_answer_that_only_the_flexible_reading_finds_is_found(scripted: Scrip
 
 def test_another_run_is_none_of_an_audits_business(scripted: Scripted) -> None:
     for name in NAMES:
-        assert run_audit(scripted.store, scripted.room.recipe, "another", find_audit(name)).is_empty()
+        assert run_audit(scripted.store, scripted.room.recipe, Scope("another"), find_audit(name)).is_empty()
     assert found(scripted, "never_pass")
 
 
@@ -124,7 +126,7 @@ def test_an_unknown_audit_and_a_wrong_policy_are_input_errors(scripted: Scripted
         find_audit("luck")
     wrong = scripted.room.recipe.model_copy(update={"keep": "answr = 'pass'"})
     with pytest.raises(PolicyError, match="answr"):
-        run_audit(scripted.store, wrong, scripted.room.run, find_audit("never_pass"))
+        run_audit(scripted.store, wrong, scripted.scope, find_audit("never_pass"))
 
 
 def test_the_command_prints_json(scripted: Scripted) -> None:
@@ -168,7 +170,7 @@ TRUE_EQUATIONS = "answer = 'pass' AND equations <> 'fail'"
 
 
 def compared(scripted: Scripted, a: str, b: str, **options: int) -> Comparison:
-    return compare_policies(scripted.store, scripted.room.recipe, scripted.room.run, (a, b), **options)
+    return compare_policies(scripted.store, scripted.room.recipe, scripted.scope, (a, b), **options)
 
 
 def test_what_one_policy_keeps_and_another_drops_is_counted_and_explained(scripted: Scripted) -> None:
@@ -218,16 +220,17 @@ def test_verdicts_that_the_store_lacks_are_asked_for(tmp_path: Path) -> None:
         compared(few, "answr = 'pass'", "answer-only")
     more = few.amended(verify=[*few.room.recipe.verify, "majority"])
     with more.store().writer():
-        verify(more.store(), more.recipe)
-    lucky = compare_policies(more.store(), more.recipe, more.run, ("answer-only", "majority <> 'fail'"))
+        verify(more.store(), more.recipe, scope_of(more.store(), more))
+    lucky = compare_policies(
+        more.store(), more.recipe, scope_of(more.store(), more), ("answer-only", "majority <> 'fail'")
+    )
     assert lucky.only_a.examples[0]["against"] == {"majority": "minority"}
     few.attempt(1)  # comes after the verdicts
     with more.store().writer():
         more.store().commit_journal()
-    assert compare_policies(more.store(), more.recipe, more.run, ("answer-only", "majority <> 'fail'")).unverified == {
-        "answer": 1,
-        "majority": 1,
-    }
+    scope = scope_of(more.store(), more)
+    again = compare_policies(more.store(), more.recipe, scope, ("answer-only", "majority <> 'fail'"))
+    assert again.unverified == {"answer": 1, "majority": 1}
 
 
 def test_the_command_compares_policies(scripted: Scripted) -> None:

@@ -100,7 +100,9 @@ def test_the_store_says_which_attempt_went_into_which_version(scripted: Scripted
     version = scripted.export()
     rows = scripted.store.sql("SELECT attempt, version, split, role FROM dataset_rows").rows()
     assert set(rows) == {(attempt, version.name, "train", "sft") for attempt in ids}
-    assert {row["attempt"] for row in rows_of(version)} == ids
+    assert {f"{row['attempt']}.1" for row in rows_of(version)} == ids, (
+        "rows name the key, without the number of the try"
+    )
 
 
 # Reading.
@@ -218,7 +220,8 @@ def test_the_limit_per_question_prefers_what_was_sampled(scripted: Scripted) -> 
     other = scripted.attempt(1)
 
     def exported(limit: int | None) -> list[str]:
-        return [row["attempt"] for row in rows_of(scripted.export(export={"per_question": limit}))]
+        pooled = {"per_question": limit, "draw_on": "store"}
+        return [f"{row['attempt']}.1" for row in rows_of(scripted.export(export=pooled))]
 
     assert exported(2) == [*sampled[:2], other]
     assert exported(4) == [*sampled, hinted, other]
@@ -230,7 +233,7 @@ def test_equal_rationales_of_a_question_stand_there_once(scripted: Scripted) -> 
     scripted.attempt(0, "So it is. The answer is 5.", sample_index=1)
     scripted.attempt(0, "\n So it is. The answer is 5.\t\r\n", sample_index=2)
     version = scripted.export()
-    assert [row["attempt"] for row in rows_of(version)] == [first]
+    assert [f"{row['attempt']}.1" for row in rows_of(version)] == [first]
     assert (version.funnel.kept, version.funnel.exported) == (3, 1)
 
 
@@ -335,6 +338,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     settings = {"source": "questions.jsonl", "id": ["id", "question"], "licence": "other: [x"}
     scripted = Scripted(tmp_path / "sums", rows, questions=settings, description="---\n{{ 7 * 7 }}")
     scripted.attempt(0, HOSTILE, model=HOSTILE, weights="w | `x` <b>", endpoint="http://x/|\n# Heading")
+    scripted.amended(export={"draw_on": "store"})
     version = scripted.export()
     (row,) = rows_of(version)
     assert row["messages"][-1]["content"] == HOSTILE
@@ -346,4 +350,4 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert "\x1b" not in body
     assert "# Heading" not in body.splitlines()
     (facts,) = (line for line in body.splitlines() if line.startswith("| sampled |"))
-    assert len(re.split(r"(?<!\\)\|", facts)) == 9, "seven cells between eight bars"
+    assert len(re.split(r"(?<!\\)\|", facts)) == 11, "nine cells between ten bars"

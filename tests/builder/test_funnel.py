@@ -21,12 +21,12 @@ from selftaught_builder.errors import InputError
 from selftaught_builder.fates import FATES, fates_of, furthest
 from selftaught_builder.funnel import CLASSES, Funnel, count_funnel
 from selftaught_builder.pipeline import Turn, export
-from selftaught_builder.policy import policy_of
+from selftaught_builder.policy import filter_of
 from selftaught_builder.questions.held_out import HELD_OUT
+from selftaught_builder.reading import reading
 from selftaught_builder.room import Room
-from selftaught_builder.scope import Scope
-from selftaught_builder.store import Store
-from selftaught_builder.verification import versions_of
+from selftaught_builder.scope import Scope, newest_scope
+from selftaught_builder.store import Store, run_sql
 from support.command import environment, selftaught
 from support.stores import SUMS, Scripted, reasoned
 
@@ -117,11 +117,11 @@ def check_questions(funnel: Funnel, store: Store, room: Room, scope: Scope) -> N
     assert set(funnel.by_fate) <= set(CLASSES)
     assert sum(funnel.by_fate.values()) == funnel.questions
     assert funnel.by_fate.get("exported", 0) == funnel.questions_exported
-    scoped, parameters = scope.select(f"({policy_of(room.recipe, versions_of(room.recipe))})")
-    kept = set(store.sql(f"SELECT question FROM ({scoped})", parameters)["question"])
-    wide, parameters = scope.select("attempts_wide")
+    with reading(store, scope, filter_of(room.recipe)) as connection:
+        kept = set(run_sql(connection, "SELECT question FROM kept")["question"])
+        audited = run_sql(connection, "SELECT * FROM audited").to_dicts()
     tried: dict[str, list[dict]] = {}
-    for row in store.sql(f"SELECT * FROM ({wide}) WHERE kind IN ('sampled', 'rationalized')", parameters).to_dicts():
+    for row in audited:
         tried.setdefault(row["question"], []).append(row)
     expected: Counter[str] = Counter()
     for question in room.questions.questions:
@@ -209,7 +209,7 @@ def test_every_row_every_question_and_every_attempt_is_in_exactly_one_place(
             made.store.commit_journal()  # these have no verdicts yet
         for policy, exporting in policies:
             room = made.amended(keep=policy, export=exporting)
-            scope = Scope(room.run)
+            scope = newest_scope(made.store, room)
             funnel = count_funnel(made.store, room.recipe, scope)
             check_rows(funnel, room)
             check_counts(funnel)
@@ -256,7 +256,7 @@ def test_each_attempt_has_its_fate(scripted: Scripted) -> None:
     scripted.notes["unverified"] = scripted.attempt(3)
     with scripted.store.writer():
         scripted.store.commit_journal()
-    fates = fates_of(scripted.store, scripted.room.recipe, Scope(scripted.room.run))
+    fates = fates_of(scripted.store, scripted.room.recipe, newest_scope(scripted.store, scripted.room))
     found = {row["attempt"]: row["fate"] for row in fates.iter_rows(named=True) if row["run"] == scripted.room.run}
     assert found == {attempt: fate for fate, attempt in scripted.notes.items()}
     (copy,) = fates.filter(fates["fate"] == "duplicate").iter_rows(named=True)
@@ -278,9 +278,13 @@ def test_what_the_versions_round_does_not_ask_is_of_another_round(tmp_path: Path
     beyond_k = made.attempt(1, reasoned(made.questions[1]), sample_index=2)
     other_weights = made.attempt(2, reasoned(made.questions[2]), sample_index=0, weights="sha256:" + "1" * 16)
     made.verify()
-    turn = Turn(1, 1)
-    fates = dict(fates_of(made.store, made.room.recipe, turn.scope(made.room)).select("attempt", "fate").iter_rows())
-    assert fates == {inside: "exported", beyond_k: "other_round", other_weights: "other_round"}
+    turn = Turn(1)
+    fates = dict(
+        fates_of(made.store, made.room.recipe, newest_scope(made.store, made.room))
+        .select("attempt", "fate")
+        .iter_rows()
+    )
+    assert fates == {inside: "exported", beyond_k: "other_recipe", other_weights: "other_recipe"}
     version = export(made.room, turn)
     with made.store.write() as connection:
         connection.execute(
@@ -289,7 +293,7 @@ def test_what_the_versions_round_does_not_ask_is_of_another_round(tmp_path: Path
         )
     accounts = count_accounts(made.store, made.room)
     assert accounts.kept.attempts == 1
-    assert {fate: figures.attempts for fate, figures in accounts.wasted.items()} == {"other_round": 2}
+    assert {fate: figures.attempts for fate, figures in accounts.wasted.items()} == {"other_recipe": 2}
     assert accounts.waiting.attempts == 0
 
 

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftaught_builder.audit import reading_room
 from selftaught_builder.errors import EndpointError, InputError, RecipeError
 from selftaught_builder.funnel import count_funnel
 from selftaught_builder.keys import seed_of
@@ -23,13 +22,14 @@ from selftaught_builder.lineage import lineage
 from selftaught_builder.loop.loop import Loop
 from selftaught_builder.pipeline import check, sample
 from selftaught_builder.plans import failed_questions
+from selftaught_builder.policy import filter_of
 from selftaught_builder.probing.asking import verify_room
 from selftaught_builder.probing.judge import Vote, read_vote
 from selftaught_builder.probing.withhold import without_answer
 from selftaught_builder.questions import Question
+from selftaught_builder.reading import reading
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.room import Room, open_room
-from selftaught_builder.scope import Scope
 from selftaught_builder.verification import chosen_verifiers, verify, versions_of
 from support.rooms import cli, start_cli
 from support.rooms import write_room as write_sums
@@ -451,13 +451,13 @@ def test_no_group_holds_a_probe(judged: Scripted) -> None:
 
 
 def test_a_probe_is_not_in_the_funnel(judged: Scripted) -> None:
-    funnel = count_funnel(judged.store, judged.room.recipe, Scope(judged.room.run))
+    funnel = count_funnel(judged.store, judged.room.recipe, judged.scope)
     assert (funnel.attempts, funnel.completions, funnel.correct, funnel.kept, funnel.exported) == (2, 2, 1, 1, 1)
     assert [kind.kind for kind in funnel.by_kind] == ["sampled"]
 
 
 def test_a_probe_saves_no_question_from_being_rationalized(judged: Scripted) -> None:
-    asked = failed_questions(judged.store, judged.room.recipe, judged.questions, Scope(judged.room.run))
+    asked = failed_questions(judged.store, judged.room.recipe, judged.questions, judged.scope)
     assert [(asking.question.gold, asking.parent) for asking in asked] == [("7", judged.notes["wrong"])]
 
 
@@ -469,7 +469,7 @@ def test_a_probe_is_not_exported(judged: Scripted) -> None:
 
 
 def test_a_probe_is_in_no_audit(judged: Scripted) -> None:
-    with reading_room(judged.store, judged.room.recipe, judged.room.run) as connection:
+    with reading(judged.store, judged.scope, filter_of(judged.room.recipe)) as connection:
         for view, ids in (("audited", set(judged.notes.values())), ("kept", {judged.notes["right"]})):
             assert {row[0] for row in connection.execute(f"SELECT id FROM {view}").fetchall()} == ids
 
@@ -480,7 +480,7 @@ def test_a_probe_is_none_of_a_rounds_completions(judged: Scripted) -> None:
     with judged.store.write() as connection:
         connection.execute("UPDATE rounds SET weights = 'unknown', model = 'stand-in'")
         connection.execute("INSERT INTO stages VALUES (?, 1, 'sample', 'r', now(), now(), '{}')", [judged.room.run])
-    (made,) = collect(judged.store, judged.room.run).rounds
+    (made,) = collect(judged.store, judged.room.recipe, judged.scope).rounds
     assert (made.completions, made.correct) == (2, 1)
 
 

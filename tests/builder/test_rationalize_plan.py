@@ -7,10 +7,10 @@ import pytest
 
 from selftaught_builder.errors import InputError, RecipeError
 from selftaught_builder.keys import attempt_id
-from selftaught_builder.plans import Asking, Known, Plan, failed_questions, parameters_of
+from selftaught_builder.parameters import parameters_of
+from selftaught_builder.plans import Asking, Known, Plan, failed_questions
 from selftaught_builder.prompts import Prompter, load_examples
 from selftaught_builder.recipe import Prompt
-from selftaught_builder.scope import Scope
 from support.stores import EXAMPLES, SUMS, WHO, Scripted, reasoned
 
 CHOICES = [{"question": "Where do fish live?", "choices": {"A": "in trees", "B": "in water"}, "answer": "B"}]
@@ -24,7 +24,7 @@ def scripted(tmp_path: Path) -> Scripted:
 def failed(scripted: Scripted, **recipe: Any) -> list[Asking]:
     scripted.verify()
     changed = scripted.room.recipe.model_copy(update=recipe)
-    return failed_questions(scripted.store, changed, scripted.questions, Scope(scripted.room.run))
+    return failed_questions(scripted.store, changed, scripted.questions, scripted.scope)
 
 
 def plan(scripted: Scripted, askings: list[Asking], kind: str = "rationalized", k: int = 1) -> Plan:
@@ -143,7 +143,7 @@ OPEN = """{% macro system() %}{% endmacro %}
 
 def test_a_template_cannot_show_the_answer_without_a_hint(scripted: Scripted) -> None:
     (scripted.room.folder / "open.jinja").write_text(OPEN)
-    prompter = Prompter(Prompt(template="open.jinja", examples=None), scripted.room.folder)
+    prompter = Prompter.of(Prompt(template="open.jinja", examples=None), scripted.room.folder)
     assert "(5)" in prompter.ask(scripted.questions[0], hint=True).messages[-1]["content"]
     with pytest.raises(RecipeError, match="no attribute 'gold'"):
         prompter.ask(scripted.questions[0])
@@ -153,7 +153,7 @@ def test_a_template_cannot_show_the_answer_without_a_hint(scripted: Scripted) ->
 def test_a_template_that_fails_is_the_recipes_error(scripted: Scripted, broken: str) -> None:
     (scripted.room.folder / "broken.jinja").write_text(broken, errors="surrogateescape")
     with pytest.raises(RecipeError, match=r"broken\.jinja"):
-        Prompter(Prompt(template="broken.jinja", examples=None), scripted.room.folder).ask(scripted.questions[0])
+        Prompter.of(Prompt(template="broken.jinja", examples=None), scripted.room.folder).ask(scripted.questions[0])
 
 
 def test_the_answers_of_examples_are_read_as_those_of_questions(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_a_verifier_that_always_hangs_is_named_once_and_waited_for_less(
     notes: list[str] = []
     stored: list[int] = []
     with made.store.writer():
-        verify(made.store, made.room.recipe, stored.append, notes.append)
+        verify(made.store, made.room.recipe, None, stored.append, notes.append)
     assert len(notes) == 1
     assert "`polite` hangs" in notes[0]
     reasons = [reason for outcome, reason in said(made, "polite").values() if outcome == "unscorable"]
@@ -113,7 +113,7 @@ def test_an_option_and_an_edited_file_are_another_version_beside_the_old_one(tmp
 
 
 def test_a_group_is_judged_anew_when_it_grows_and_the_newest_verdict_counts(tmp_path: Path) -> None:
-    made = scripted(tmp_path, ["crowd"], verifiers={"crowd": {"file": "checks.py"}})
+    made = scripted(tmp_path, ["crowd"], verifiers={"crowd": {"file": "checks.py"}}, export={"draw_on": "store"})
     first = made.attempt(0, sample_index=0)
     other = made.attempt(1, "No idea.", sample_index=0)
     made.verify()
@@ -134,7 +134,7 @@ def test_a_group_is_judged_anew_when_it_grows_and_the_newest_verdict_counts(tmp_
 
 
 def test_attempts_of_other_weights_are_another_group(tmp_path: Path) -> None:
-    made = scripted(tmp_path, ["crowd"], verifiers={"crowd": {"file": "checks.py"}})
+    made = scripted(tmp_path, ["crowd"], verifiers={"crowd": {"file": "checks.py"}}, export={"draw_on": "store"})
     attempts = [made.attempt(0, sample_index=at, weights=weights) for at, weights in enumerate(("a", "a", "unknown"))]
     later = made.attempt(0, sample_index=9, weights="unknown", round=2)
     made.verify()

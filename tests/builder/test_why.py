@@ -99,7 +99,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Scripted:
         tmp_path_factory.mktemp("why") / "sums",
         rows,
         questions={"source": "questions.jsonl", "id": "id", "limit": 3},
-        export={"per_question": 1},
+        export={"per_question": 1, "draw_on": "store"},  # also the rationalized attempt that nobody needs
         keep="equations <> 'fail' AND (tokens_out < 50 OR round = 7)",
     )
     first = made.questions[0]

@@ -32,6 +32,7 @@ from selftaught_builder.report import collect
 from selftaught_builder.report.collect import Leak
 from selftaught_builder.report.page import write_html
 from selftaught_builder.room import open_room
+from selftaught_builder.scope import scope_of
 from support.command import COMMAND, environment
 from support.inside import Done, inside
 from support.servers import OpenAIServer, openai_server
@@ -265,7 +266,7 @@ class Page(HTMLParser):
 
 def test_the_report_page_shows_every_text_and_obeys_none(done: Place, tmp_path: Path) -> None:
     opened = open_room(done.room)
-    plain = collect(opened.store(), opened.run)
+    plain = collect(opened.store(), opened.recipe, scope_of(opened.store(), opened))
     write_html(plain, tmp_path / "plain.html")
     texts = [re.sub("[\ud800-\udfff]", "", one.value)[:2000] for one in corpus.TEXTS]
     leaks = [Leak(1, text, True, text, text, text, text, text) for text in texts]
@@ -301,18 +302,24 @@ def test_exported_files_hold_texts_as_data(done: Place) -> None:
 def test_a_card_is_no_more_than_a_card(done: Place, tmp_path: Path, one: Hostile) -> None:
     """Names and a policy's comment, put where a card shows them."""
     from selftaught_builder.export.card import render_card
+    from selftaught_builder.export.facts import facts_of
+    from selftaught_builder.export.selection import select_rows
     from selftaught_builder.funnel import count_funnel
-    from selftaught_builder.scope import Scope
 
     room = open_room(done.room)
     policy = f"answer = 'pass' -- {one.value}".replace("\0", "")
     recipe = room.recipe.model_copy(update={"keep": policy})
     recipe = recipe.model_copy(update={"questions": recipe.questions.model_copy(update={"licence": one.value})})
-    funnel = count_funnel(room.store(), room.recipe, Scope(room.run))
-    facts = [{"kind": "sampled", "model": one.value, "weights": one.value, "endpoint": one.value,
-              "parameters": one.value, "seed_honoured": None, "attempts": 1}]  # fmt: skip
-    rows = pl.DataFrame({"kind": ["sampled"]})
-    card = render_card(recipe, one.value, "v1", funnel, {"answer": "1"}, facts, [one.value], {"train": 1}, rows)
+    store, scope = room.store(), scope_of(room.store(), room)
+    rows = select_rows(store, room.recipe, scope)
+    funnel = count_funnel(store, room.recipe, scope, rows)
+    facts = facts_of(store, recipe, scope, funnel, {"answer": "1"}, {"train": rows}, "v1")
+    names = ("kind", "model", "weights", "endpoint", "parameters", "recipe")
+    made_with = [{**dict.fromkeys(names, one.value), "seed_honoured": None, "attempts": 1, "rows": 1}]
+    hostile = {"run": one.value, "made_with": made_with, "sources": [one.value]}
+    card = render_card({**facts, **hostile}, "v1")
+    pooled = render_card({**facts, **hostile, "draw_on": "store"}, "v1")
+    card += pooled.split("---\n", 2)[2]
     _, front, body = card.split("---\n", 2)
     assert yaml.safe_load(front)["license"] == one.value
     outside = re.sub(r"(?ms)^```sql\n.*?^```$", "", body)

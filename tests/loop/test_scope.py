@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from selftaught_builder.endpoints.base import Identity
-from selftaught_builder.pipeline import Turn
+from selftaught_builder.policy import filter_of
 from selftaught_builder.provenance import record_round
+from selftaught_builder.reading import reading
+from selftaught_builder.scope import scope_of
 from support.stores import WHO, Scripted, reasoned
 
 OTHER = "sha256:" + "1" * 16
@@ -16,14 +19,17 @@ OTHER = "sha256:" + "1" * 16
 
 @pytest.fixture
 def scripted(tmp_path: Path) -> Scripted:
-    return Scripted(tmp_path / "sums", keep="answer = 'pass'")
+    """A room that trains, so that it has several rounds."""
+    return Scripted(tmp_path / "sums", keep="answer = 'pass'", sample={"k": 4}, train={"base_model": "base"})
 
 
 def drawn_on(scripted: Scripted, number: int = 1, since: int = 1) -> set[str]:
     """Return the attempts that a round may draw on."""
     scripted.verify()
-    query, parameters = Turn(number, since).scope(scripted.room).select("attempts")
-    return set(scripted.store.sql(query, parameters)["id"])
+    room = scripted.room
+    scope = replace(scope_of(scripted.store, room), first=since, last=number)
+    with reading(scripted.store, scope, filter_of(room.recipe)) as connection:
+        return {attempt for (attempt,) in connection.execute("SELECT id FROM audited").fetchall()}
 
 
 def test_what_another_run_asked_in_the_same_way_counts_and_in_another_way_does_not(scripted: Scripted) -> None:

@@ -14,11 +14,12 @@ import yaml
 from selftaught_builder.endpoints.base import Identity
 from selftaught_builder.export.version import Version
 from selftaught_builder.keys import attempt_id, attempt_key, seed_of
+from selftaught_builder.parameters import parameters_of
 from selftaught_builder.pipeline import export
-from selftaught_builder.plans import parameters_of
 from selftaught_builder.provenance import record_questions, record_round
 from selftaught_builder.questions import Question
 from selftaught_builder.room import Room, open_room
+from selftaught_builder.scope import Scope, record_prompts, scope_of
 from selftaught_builder.verification import Verified, verify
 
 WHO = Identity("http://127.0.0.1:1/v1", "scripted", "sha256:" + "0" * 16, {"seed": True})
@@ -44,7 +45,9 @@ def write_room(folder: Path, rows: Sequence[Mapping[str, Any]] = SUMS, **recipe:
     (folder / "examples.yaml").write_text(yaml.safe_dump(EXAMPLES), encoding="utf-8")
     # A policy of its own: most scripted rationales are too bare for the default one.
     filtered = {"verify": ["answer", "equations", "hint_leak"], "keep": "equations <> 'fail' AND hint_leak <> 'fail'"}
-    keys = {"name": "sums", "questions": {"source": "questions.jsonl", "licence": "mit"}, **filtered, **recipe}
+    # The recipe asks for as many samples as any test scripts.
+    asked = {"sample": {"k": 100}, "rationalize": {"k": 100}}
+    keys = {"name": "sums", "questions": {"source": "questions.jsonl", "licence": "mit"}, **filtered, **asked, **recipe}
     (folder / "recipe.yaml").write_text(yaml.safe_dump(keys, sort_keys=False), encoding="utf-8")
     return folder
 
@@ -76,6 +79,7 @@ class Scripted:
         self._count = 0
         with self.store.writer():
             record_questions(self.store, self.room.run, self.room.recipe.name, self.room.divided)
+            record_prompts(self.store, self.room.run, self.room.prompter)
             record_round(self.store, self.room.run, 1, self.room.recipe, [WHO])
 
     @property
@@ -135,7 +139,12 @@ class Scripted:
         """Move the journal into the tables and add the verdicts."""
         with self.store.writer():
             self.store.commit_journal()
-            return verify(self.store, self.room.recipe)
+            return verify(self.store, self.room.recipe, self.scope)
+
+    @property
+    def scope(self) -> Scope:
+        """What the recipe draws on."""
+        return scope_of(self.store, self.room)
 
     def export(self, **recipe: Any) -> Version:
         """Verify, and export under the recipe with these keys replaced on disk."""

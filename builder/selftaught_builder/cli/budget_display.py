@@ -9,7 +9,8 @@ from typing import Any
 from rich.text import Text
 
 from selftaught_builder.cli.display import console, plain
-from selftaught_builder.cli.status_display import dollars, figures_table
+from selftaught_builder.cli.status_display import figures_table
+from selftaught_builder.costs import dollars
 from selftaught_builder.errors import InputError
 from selftaught_builder.loop.outlook import Outlook
 from selftaught_builder.room import Room

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -47,7 +49,10 @@ def sample(
     from selftaught_builder.cli.display import Display
 
     opened = open_given(room, questions, store, run)
-    _show_asked(*until_stopped(lambda: pipeline.sample(opened, Display())), json=json)
+    with _timed(opened, "sample") as detail:
+        asked, stop = until_stopped(lambda: pipeline.sample(opened, Display()))
+        detail |= _counted(asked)
+    _show_asked(asked, stop, json=json)
 
 
 def verify(room: RoomPath, store: StorePath = None, run: Run = None, json: Json = False) -> None:
@@ -57,11 +62,13 @@ def verify(room: RoomPath, store: StorePath = None, run: Run = None, json: Json 
 
     opened = open_given(room, None, store, run)
     stop: Stopped | None
-    try:
-        asked, verified = verify_room(opened, Display())
-        stop = stopped_by_user(asked)
-    except BudgetStop as error:
-        asked, verified, stop = error.asked, error.verified, error
+    with _timed(opened, "verify") as detail:
+        try:
+            asked, verified = verify_room(opened, Display())
+            stop = stopped_by_user(asked)
+        except BudgetStop as error:
+            asked, verified, stop = error.asked, error.verified, error
+        detail |= _counted(asked) if asked.planned else {}
     _show_verified(verified, stop, json=json)
     if asked.planned and not json:
         _show_counts(asked)
@@ -77,12 +84,32 @@ def rationalize(
     from selftaught_builder.cli.display import Display
 
     opened = open_given(room, questions, store, run)
-    _show_asked(*until_stopped(lambda: pipeline.rationalize(opened, Display())), json=json)
+    with _timed(opened, "rationalize") as detail:
+        asked, stop = until_stopped(lambda: pipeline.rationalize(opened, Display()))
+        detail |= _counted(asked)
+    _show_asked(asked, stop, json=json)
 
 
 def export(room: RoomPath, store: StorePath = None, run: Run = None, json: Json = False) -> None:
     """Write a dataset version. It holds what the policy keeps; the same store and recipe give the same version."""
     _export(open_given(room, None, store, run), json=json)
+
+
+@contextmanager
+def _timed(room: Room, stage: str) -> Iterator[dict[str, Any]]:
+    """Record the sitting of a stage that comes to its end or is stopped; yields its detail, to be filled."""
+    import time
+
+    from selftaught_builder.loop.sittings import record_sitting
+
+    started, detail = time.monotonic(), dict[str, Any]()
+    yield detail
+    detail.setdefault("seconds", {})["total"] = time.monotonic() - started
+    record_sitting(room.store(), room.run, 1, stage, detail)
+
+
+def _counted(asked: Asked | None) -> dict[str, Any]:
+    return {**asked.counts, "seconds": {"generation": asked.seconds}} if asked else {}
 
 
 def open_given(room: Path, questions: str | None, store: Path | None, run: str | None) -> Room:

@@ -144,8 +144,9 @@ def share(part: int, whole: int) -> str:
     return "< 1%" if 0 < part < whole / 100 else "> 99%" if whole * 0.99 < part < whole else f"{part / whole:.0%}"
 
 
-def show_funnel(funnel: Funnel, *, to: Console = console) -> None:
-    """Print the funnel from source rows to exported rows."""
+def show_funnel(funnel: Funnel, *, to: Console = console, exported: bool = True) -> None:
+    """Print the funnel from source rows to exported rows; if nothing is `exported` yet, to those that an export would take."""
+    from selftaught_builder.fates import EXPORTED
     from selftaught_builder.funnel import CLASSES
 
     def of(part: int, whole: int) -> str:
@@ -158,7 +159,11 @@ def show_funnel(funnel: Funnel, *, to: Console = console) -> None:
         rows.append(("  beyond the limit", funnel.not_asked))
     rows.append(("questions", funnel.questions))
     rows += [
-        (f"  {CLASSES[fate]}", count, of(count, funnel.questions) + " of questions")
+        (
+            f"  {CLASSES[fate] if exported or fate != EXPORTED else 'would be exported'}",
+            count,
+            of(count, funnel.questions) + " of questions",
+        )
         for fate, count in funnel.by_fate.items()
     ]
     rows.append(("attempts", funnel.attempts))
@@ -174,7 +179,11 @@ def show_funnel(funnel: Funnel, *, to: Console = console) -> None:
         remark = f"of {of_kind.correct:,} correct, of {of_kind.completions:,} completions"
         rows.append((f"    {of_kind.kind}", of_kind.kept, remark))
     rows += [
-        ("exported rows", funnel.exported, f"{of(funnel.rationalized_exported, funnel.exported) or '0%'} rationalized"),
+        (
+            "exported rows" if exported else "would export",
+            funnel.exported,
+            f"{of(funnel.rationalized_exported, funnel.exported) or '0%'} rationalized",
+        ),
     ]
     show_pairs(rows, title="Funnel", to=to)
     if funnel.policy:

@@ -115,11 +115,20 @@ def status(
     from selftaught_builder.accounts import count_accounts, count_endpoints
     from selftaught_builder.cli.budget_display import budget_data, budget_of, show_budget
     from selftaught_builder.cli.display import console, plain, show_funnel, show_json
-    from selftaught_builder.cli.status_display import show_accounts, show_endpoints, show_spending, show_versions
+    from selftaught_builder.cli.status_display import (
+        cost_line,
+        show_accounts,
+        show_endpoints,
+        show_spending,
+        show_versions,
+    )
+    from selftaught_builder.costs import cost_of
+    from selftaught_builder.export.selection import select_rows
     from selftaught_builder.funnel import count_funnel
+    from selftaught_builder.newest import newest_version
     from selftaught_builder.provenance import require_run
     from selftaught_builder.room import open_room
-    from selftaught_builder.scope import Scope
+    from selftaught_builder.scope import newest_scope
     from selftaught_builder.verification import broken_verifiers
 
     opened = open_room(room, store=store, run=run)
@@ -127,8 +136,12 @@ def status(
     if lineage:
         _print_lineage(kept, lineage, json=json)
         return
-    funnel = count_funnel(kept, opened.recipe, Scope(opened.run))
     require_run(kept, opened.run)
+    scope = newest_scope(kept, opened)
+    rows = select_rows(kept, opened.recipe, scope)
+    funnel = count_funnel(kept, opened.recipe, scope, rows)
+    newest, cost = newest_version(kept, opened), cost_of(kept, opened.run)
+    exported = bool(newest.name) and newest.attempts == frozenset(rows["attempt"])
     spending = kept.sql("SELECT * EXCLUDE (run) FROM spending WHERE run = ?", [opened.run])
     versions = kept.sql(
         "SELECT version, row_count AS rows, policy, date_trunc('second', created_at)::VARCHAR AS made FROM dataset_versions "
@@ -136,18 +149,21 @@ def status(
         [opened.recipe.name],
     )
     accounts, endpoints = count_accounts(kept, opened), count_endpoints(kept, opened.run).to_dicts()
-    budget, broken = budget_of(opened), broken_verifiers(kept, opened.recipe, opened.run)
+    budget, broken = budget_of(opened), broken_verifiers(kept, opened.recipe, scope)
     if json:
-        counts = {**asdict(funnel), "beyond_limit": funnel.not_asked}
+        counts = {**asdict(funnel), "beyond_limit": funnel.not_asked, "would_export": not exported}
         data = {"funnel": counts, "spending": spending.to_dicts(), "accounts": asdict(accounts), "endpoints": endpoints}
         checked = {"budget": budget_data(budget), "broken_verifiers": [asdict(one) for one in broken]}
-        show_json({**data, **checked, "versions": versions.to_dicts()})
+        total = {**asdict(cost), "per_kept_row": cost.per_row(funnel.exported)}
+        drawn = {"draw_on": scope.draw_on, "rounds": [scope.first, scope.last]}
+        show_json({**data, **checked, "cost": total, "scope": drawn, "versions": versions.to_dicts()})
         return
-    show_funnel(funnel)
+    show_funnel(funnel, exported=exported)
     for one in broken:
         console.print(plain(one.line), style="yellow")
     console.print()
     show_accounts(accounts)
+    console.print(cost_line(cost, funnel.exported))
     if budget is not None:
         console.print()
         show_budget(budget)
@@ -192,11 +208,16 @@ def sql(
 
         _print_frame(open_store(room).sql(query), json=json, width=2000 if schema else 70)
         return
-    from selftaught_builder.audit import reading_room
+    from selftaught_builder.policy import filter_of
+    from selftaught_builder.reading import VIEWS, reading
     from selftaught_builder.room import open_room
+    from selftaught_builder.scope import scope_of
 
     opened = open_room(room, store=store, run=run)
-    with reading_room(opened.store(), opened.recipe, opened.run) as connection:
+    kept = opened.store()
+    # The views take their time to make; most queries over tables do without.
+    wanted = schema or any(view in query.lower() for view in VIEWS)
+    with reading(kept, scope_of(kept, opened), filter_of(opened.recipe)) if wanted else kept.read() as connection:
         _print_frame(run_sql(connection, query), json=json, width=2000 if schema else 70)
 
 
@@ -234,10 +255,11 @@ def audit(
     if name == "policy":
         _compare(room, policies or [], examples, store, run, show_sql=show_sql, json=json)
         return
-    from selftaught_builder.audit import audits, find_audit, run_audit
+    from selftaught_builder.audit import audits, find_audit, lacking_verifiers, run_audit
     from selftaught_builder.cli.display import console, plain, show_frame, show_json
     from selftaught_builder.provenance import require_run
     from selftaught_builder.room import open_room
+    from selftaught_builder.scope import scope_of
 
     if policies:
         raise InputError(f"`{name}` takes nothing more", place="audit", mend="Only `policy` and `why` take more.")
@@ -247,12 +269,21 @@ def audit(
         return
     opened = open_room(room, store=store, run=run)
     kept = opened.store()
-    results = {one.name: run_audit(kept, opened.recipe, opened.run, one) for one in chosen}
     require_run(kept, opened.run)
+    scope = scope_of(kept, opened)
+    # One that is asked for by name is refused; of all of them the others run.
+    lacking = {} if name else {one.name: lacking_verifiers(one, opened.recipe) for one in chosen}
+    results = {one.name: run_audit(kept, opened.recipe, scope, one) for one in chosen if not lacking.get(one.name)}
     if json:
-        show_json({name: frame.to_dicts() for name, frame in results.items()})
+        skipped = {name: {"needs": needs} for name, needs in lacking.items() if needs}
+        show_json({**{name: frame.to_dicts() for name, frame in results.items()}, **skipped})
         return
     for one in chosen:
+        if needs := lacking.get(one.name):
+            said = f"not run: needs {', '.join(f'`{need}`' for need in needs)}, which the recipe does not run"
+            console.print(f"\n[bold]{one.name}[/]: ", plain(one.title), sep="")
+            console.print(plain(said), style="yellow")
+            continue
         frame = results[one.name]
         console.print(f"\n[bold]{one.name}[/]: ", plain(one.title), f" [cyan]{frame.height} rows[/]", sep="")
         console.print(plain(one.about), style="dim")
@@ -285,6 +316,7 @@ def _compare(
     from selftaught_builder.comparison import compare_policies, known_policies
     from selftaught_builder.provenance import require_run
     from selftaught_builder.room import open_room
+    from selftaught_builder.scope import scope_of
 
     if len(names) != 2:
         raise InputError(
@@ -298,7 +330,8 @@ def _compare(
         return
     kept = opened.store()
     require_run(kept, opened.run)
-    compared = compare_policies(kept, opened.recipe, opened.run, (names[0], names[1]), examples=examples)
+    scope = scope_of(kept, opened)
+    compared = compare_policies(kept, opened.recipe, scope, (names[0], names[1]), examples=examples)
     if json:
         show_json(comparison_data(compared))
     else:

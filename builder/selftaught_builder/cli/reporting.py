@@ -33,11 +33,12 @@ def report(
     from selftaught_builder.provenance import require_run
     from selftaught_builder.report import collect
     from selftaught_builder.room import open_room
+    from selftaught_builder.scope import scope_of
 
     opened = open_room(room, store=store, run=run)
     kept = opened.store()
     require_run(kept, opened.run)
-    made = collect(kept, opened.run)
+    made = collect(kept, opened.recipe, scope_of(kept, opened))
     if png:
         from selftaught_builder.report.figure import write_png
 

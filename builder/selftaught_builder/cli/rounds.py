@@ -28,8 +28,9 @@ def show_ran(ran: Ran, loop: Loop, *, json: bool) -> None:
         return
     from selftaught_builder.cli.report_display import show_report
     from selftaught_builder.report.collect import collect
+    from selftaught_builder.scope import scope_of
 
-    report = collect(loop.store, loop.room.run)
+    report = collect(loop.store, loop.room.recipe, scope_of(loop.store, loop.room))
     if json:
         checkpoint = str(ran.checkpoint.folder) if ran.checkpoint else None
         early = {"stopped": {"by": "accuracy", **NO_LIMIT, "message": ran.stopped}} if ran.stopped else stop_data(None)
@@ -46,11 +47,14 @@ def show_stopped(stop: Stopped, loop: Loop, *, json: bool) -> None:
     """Show, to a script, what a run did before a budget or the user stopped it; a person is told by `show_stop`."""
     if json:
         from selftaught_builder.report.collect import collect
+        from selftaught_builder.scope import scope_of
 
         asked = asked_data(stop.asked) if stop.asked else None
         done = [str(step) for step in loop.ran.done]
         data = {"done": done, "step": stop.step, "asked": asked, **stop_data(stop)}
-        show_json({**data, **(asdict(collect(loop.store, loop.room.run)) if loop.room.recipe.train else {})})
+        if loop.room.recipe.train:
+            data |= asdict(collect(loop.store, loop.room.recipe, scope_of(loop.store, loop.room)))
+        show_json(data)
 
 
 def show_forecast(forecast: Forecast, *, json: bool) -> None:
@@ -86,7 +90,7 @@ def show_forecast(forecast: Forecast, *, json: bool) -> None:
 def version_data(version: Version) -> dict[str, Any]:
     """Return a dataset version as a script reads it."""
     data = {"version": version.name, "folder": str(version.folder), "splits": dict(version.splits)}
-    return {**data, "fresh": version.fresh, "funnel": asdict(version.funnel)}
+    return {**data, "fresh": version.fresh, "notes": list(version.notes), "funnel": asdict(version.funnel)}
 
 
 def show_version(version: Version) -> None:
@@ -98,4 +102,6 @@ def show_version(version: Version) -> None:
     console.print("A:", plain(shown["rationale"], lines=True))
     there = "" if version.fresh else " (unchanged: this content was exported before)"
     console.print(f"\n[bold]{version.name}[/]{there}")
+    for note in version.notes:
+        console.print(plain(note), style="yellow", soft_wrap=True)
     console.print(str(version.folder), soft_wrap=True, markup=False)

@@ -8,9 +8,11 @@ from typing import Any
 
 from selftaught_builder.evaluation.summary import Evaluation, Examinee, record, recorded, summarise
 from selftaught_builder.keys import weights_identity
+from selftaught_builder.parameters import evaluation_tokens, parameters_of
 from selftaught_builder.pipeline import Asked, Part, Silent, Turn, Watcher, ask
-from selftaught_builder.plans import Asking, Known, Plan, evaluation_tokens, parameters_of
+from selftaught_builder.plans import Asking, Known, Plan
 from selftaught_builder.room import Room
+from selftaught_builder.scope import scope_of
 from selftaught_builder.store import Store
 from selftaught_builder.verification import verify, versions_of
 
@@ -41,7 +43,7 @@ def evaluate(room: Room, watcher: Watcher | None = None, turn: Turn | None = Non
     store = room.store()
     now = _examinee(room, asked.identity.model, asked.identity.weights, turn.number)
     with store.writer():
-        verify(store, room.recipe)
+        verify(store, room.recipe, scope_of(store, room))
         base = _base(room, store) if turn.number != BASE else None
         found = summarise(store, room.run, turn.number, now, base, versions_of(room.recipe))
         record(store, found)

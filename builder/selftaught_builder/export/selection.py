@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from selftaught_builder.policy import policy_of
+from selftaught_builder.policy import filter_of
+from selftaught_builder.reading import reading
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.scope import Scope
-from selftaught_builder.store import Store
-from selftaught_builder.verification import versions_of
+from selftaught_builder.store import Store, run_sql
 
 # An SQL string of what may stand around a rationale; `trim` alone takes only blanks.
 _WHITESPACE = "E' \\t\\n\\r\\f\\x0b'"
@@ -19,14 +19,16 @@ def select_rows(store: Store, recipe: Recipe, scope: Scope) -> pl.DataFrame:
 
     Where `export.rationalized_share` caps the rationalized ones, which of them stay is decided by their keys.
     """
-    kept, parameters = scope.select(f"({policy_of(recipe, versions_of(recipe))})")
     verdicts = ", ".join(f"k.{name} AS verdict_{name}" for name in recipe.verify)
     query = f"""
         SELECT r.position, k.question, k.question_id, k.question_text, k.gold, k.choices, k.rationale, k.reasoning,
-               k.kind, k.round, k.id AS attempt, k.model, k.weights, k.tokens_out, {verdicts}
-        FROM ({ranked(kept, recipe)}) k JOIN run_questions r ON r.question = k.question AND r.run = ?
+               k.kind, k.round, k.id AS attempt, k.key, k.model, k.weights, k.tokens_out, k.prompt,
+               k.parameters::VARCHAR AS parameters, k.endpoint, k.recipe, {verdicts}
+        FROM ({ranked("FROM kept", recipe)}) k JOIN run_questions r ON r.question = k.question AND r.run = ?
         WHERE k.copy = 1 AND k.place <= ? ORDER BY r.position, k.place"""
-    return _capped(store.sql(query, [*parameters, scope.run, most(recipe)]), recipe.export.rationalized_share)
+    with reading(store, scope, filter_of(recipe)) as connection:
+        rows = run_sql(connection, query, [scope.run, most(recipe)])
+    return _capped(rows, recipe.export.rationalized_share)
 
 
 def ranked(kept: str, recipe: Recipe) -> str:
@@ -60,5 +62,5 @@ def _capped(rows: pl.DataFrame, share: float) -> pl.DataFrame:
     room = int((rows.height - hinted.height) * share / (1 - share)) if share < 1 else hinted.height
     if hinted.height <= room:
         return rows
-    kept = hinted.sort("attempt").head(room)["attempt"]
+    kept = hinted.sort("key").head(room)["attempt"]
     return rows.filter((pl.col("kind") != "rationalized") | pl.col("attempt").is_in(kept.implode()))

@@ -1,15 +1,16 @@
 """Export: the dataset version that a policy selects.
 
-A version is a folder that Hugging Face `datasets` reads: Parquet files by split and a card. Its name holds a hash of its
-content: the same store and recipe give the same bytes, and so the same version. A rationalized attempt is written under the
-question's own prompt; the hinted prompt never leaves the store.
+A version is a folder that Hugging Face `datasets` reads: Parquet files by split and a card. Its name holds a hash of its rows
+and of what selected them (`content.py`): the same rows are the same version, whatever faults or kills came between. A
+rationalized attempt is written under the question's own prompt; the hinted prompt never leaves the store.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,19 +23,20 @@ import pyarrow.parquet as pq
 from selftaught_builder.durable import sync, sync_tree
 from selftaught_builder.errors import InputError
 from selftaught_builder.export.card import render_card
+from selftaught_builder.export.content import content_hash
+from selftaught_builder.export.conversations import Conversations
+from selftaught_builder.export.facts import facts_of
+from selftaught_builder.export.intact import CARD, file_hash, hashes_of
 from selftaught_builder.export.selection import select_rows
+from selftaught_builder.export.tables import tables_of
 from selftaught_builder.funnel import Funnel, count_funnel
 from selftaught_builder.names import file_name
 from selftaught_builder.policies import as_policy
-from selftaught_builder.policy import check_policy
 from selftaught_builder.prompts import Prompter
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.scope import Scope
 from selftaught_builder.store import Store, insert_frame
 from selftaught_builder.verification import versions_of
-
-MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
-CHOICE = pa.struct([("label", pa.string()), ("text", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,9 @@ class Version:
         folder: where it lies.
         splits: rows by split.
         funnel: from source rows to exported rows.
-        fresh: whether this export made it; False where the same content was there already.
+        fresh: whether this export made it; False if the same content was there already.
         example: one row, to look at.
+        notes: what happened to a version that was there: damaged files written again, a card left as a person edited it.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Version:
     funnel: Funnel
     fresh: bool
     example: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 class NothingKeptError(InputError):
@@ -70,15 +74,6 @@ class NothingKeptError(InputError):
         super().__init__(message, place=f"keep: {recipe.keep}", mend=mend)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A question as a template sees it."""
-
-    text: str
-    gold: str
-    choices: Mapping[str, str]
-
-
 def export_version(store: Store, recipe: Recipe, prompter: Prompter, room: Path, scope: Scope) -> Version:
     """Write the version; the caller holds the writer lock and has verified the store.
 
@@ -86,48 +81,27 @@ def export_version(store: Store, recipe: Recipe, prompter: Prompter, room: Path,
         PolicyError: the policy is no SQL predicate over the store's columns.
         NothingKeptError: there is nothing to export.
     """
-    versions = versions_of(recipe)
-    with store.read() as connection:
-        check_policy(connection, recipe.keep, versions)
-    run = scope.run
     selected = select_rows(store, recipe, scope)
     funnel = count_funnel(store, recipe, scope, exported=selected)
     if selected.is_empty():
         raise NothingKeptError(recipe, funnel)
-    tables = {name: _table(part, recipe, prompter) for name, part in _split(selected, recipe).items()}
-    tried, parameters = scope.select("attempts")
-    facts = store.sql(_FACTS.format(tried=tried), parameters).to_dicts()
-    sources = store.sql(_SOURCES, [run])["source"].to_list()
-    splits = {name: table.num_rows for name, table in tables.items()}
-    nameless = render_card(recipe, run, "", funnel, versions, facts, sources, splits, selected)
-    scratch = room / f".export-{file_name(run)}"
-    shutil.rmtree(scratch, ignore_errors=True)
-    content = _write(scratch, tables, nameless)
-    name, number, fresh = _name(store, recipe.name, content)
-    folder = room / name
-    if folder.exists():
-        shutil.rmtree(scratch)
+    conversations = Conversations(store, prompter, examples=recipe.export.examples, rows=selected)
+    parts = _split(selected, recipe)
+    tables = {name: tables_of(part, recipe, conversations) for name, part in parts.items()}
+    verifiers = versions_of(recipe)
+    content = content_hash(tables, recipe, verifiers)
+    place = _place(store, recipe.name, content, room)
+    facts = facts_of(store, recipe, scope, funnel, verifiers, parts, place.name)
+    card = render_card(facts, place.name)
+    if place.recorded:
+        notes = _mend(place, tables, card, room / f".export-{file_name(scope.run)}")
     else:
-        card = render_card(recipe, run, name, funnel, versions, facts, sources, splits, selected)
-        (scratch / "README.md").write_text(card, encoding="utf-8")
-        sync_tree(scratch)
-        scratch.rename(folder)
-        sync(room)
-    if fresh:
-        _record(store, recipe, run, name, number, content, versions, selected)
-    return Version(name, folder, splits, funnel, fresh, next(iter(tables.values())).slice(0, 1).to_pylist()[0])
-
-
-_FACTS = """
-SELECT a.kind, a.model, a.weights, a.endpoint, a.parameters, bool_and(a.seed_honoured) AS seed_honoured, count(*) AS attempts
-FROM ({tried}) a WHERE a.kind IN ('sampled', 'rationalized')
-GROUP BY ALL ORDER BY ALL
-"""
-
-
-_SOURCES = """
-SELECT DISTINCT q.source FROM questions q JOIN run_questions r ON r.question = q.hash AND r.run = ? ORDER BY q.source
-"""
+        _write(room / f".export-{file_name(scope.run)}", tables, card, place.folder)
+        notes = ()
+    _record(store, recipe, scope, place, content, verifiers, parts, facts, card)
+    splits = {name: table.num_rows for name, table in tables.items()}
+    example = next(iter(tables.values())).slice(0, 1).to_pylist()[0]
+    return Version(place.name, place.folder, splits, funnel, not place.recorded, example, notes)
 
 
 def _split(selected: pl.DataFrame, recipe: Recipe) -> dict[str, pl.DataFrame]:
@@ -141,102 +115,129 @@ def _split(selected: pl.DataFrame, recipe: Recipe) -> dict[str, pl.DataFrame]:
     return {name: part for name, part in parts.items() if not part.is_empty()}
 
 
-def _table(rows: pl.DataFrame, recipe: Recipe, prompter: Prompter) -> pa.Table:
-    records = [_record_of(row, recipe, prompter) for row in rows.iter_rows(named=True)]
-    verdicts = [(f"verdict_{name}", pa.string()) for name in recipe.verify]
-    fields = [
-        ("messages", pa.list_(MESSAGE)),
-        ("question_id", pa.string()),
-        ("question", pa.string()),
-        ("choices", pa.list_(CHOICE)),
-        ("answer", pa.string()),
-        ("rationale", pa.string()),
-        ("kind", pa.string()),
-        ("round", pa.int32()),
-        ("attempt", pa.string()),
-        ("model", pa.string()),
-        ("weights", pa.string()),
-        ("tokens", pa.int64()),
-        *verdicts,
-    ]
-    return pa.Table.from_pylist(records, schema=pa.schema(fields))
+@dataclass(frozen=True)
+class _Place:
+    """Where a version goes.
+
+    Attributes:
+        name, number, folder: of the version.
+        recorded: what the store recorded of it (`files`, `card`); None if it is new to the store.
+    """
+
+    name: str
+    number: int
+    folder: Path
+    recorded: Mapping[str, Any] | None
 
 
-def _record_of(row: Mapping[str, Any], recipe: Recipe, prompter: Prompter) -> dict[str, Any]:
-    asked = _Asked(row["question_text"], row["gold"], orjson.loads(row["choices"]))
-    prompt = prompter.ask(asked, hint=False, examples=recipe.export.examples)
-    rationale = row["rationale"]
-    if row["reasoning"] and recipe.export.reasoning == "think_tags":
-        rationale = f"<think>\n{row['reasoning']}\n</think>\n\n{rationale}"
-    return {
-        "messages": [*prompt.messages, {"role": "assistant", "content": rationale}],
-        "question_id": row["question_id"],
-        "question": row["question_text"],
-        "choices": [{"label": label, "text": text} for label, text in asked.choices.items()],
-        "answer": row["gold"],
-        "rationale": rationale,
-        "kind": row["kind"],
-        "round": row["round"],
-        "attempt": row["attempt"],
-        "model": row["model"],
-        "weights": row["weights"],
-        "tokens": row["tokens_out"],
-        **{f"verdict_{name}": row[f"verdict_{name}"] for name in recipe.verify},
-    }
+_KNOWN = "SELECT version, number, files, card FROM dataset_versions WHERE recipe_name = ? AND content = ?"
+_FOLDER = re.compile(r"v(\d{1,9})-([0-9a-f]{8})")
 
 
-def _write(folder: Path, tables: Mapping[str, pa.Table], card: str) -> str:
-    """Write the Parquet files; return the SHA-256 over them and the card."""
-    data = folder / "data"
-    data.mkdir(parents=True)
-    digest = hashlib.sha256(card.encode())
-    for split, table in tables.items():
-        file = data / f"{split}-00000-of-00001.parquet"
-        pq.write_table(table, file, compression="zstd")
-        digest.update(file.name.encode() + file.read_bytes())
-    return digest.hexdigest()
-
-
-def _name(store: Store, recipe_name: str, content: str) -> tuple[str, int, bool]:
-    """Return the version's name and number, and whether its content is new to the store."""
+def _place(store: Store, recipe_name: str, content: str, room: Path) -> _Place:
+    """Number a version. No other version of the store or folder of the room has the number, whatever its recipe's name."""
     with store.read() as connection:
-        known = connection.execute(
-            "SELECT version, number FROM dataset_versions WHERE recipe_name = ? AND content = ?", [recipe_name, content]
-        ).fetchone()
+        known = connection.execute(_KNOWN, [recipe_name, content]).fetchone()
         if known:
-            return known[0], known[1], False
-        row = connection.execute(
-            "SELECT coalesce(max(number), 0) + 1 FROM dataset_versions WHERE recipe_name = ?", [recipe_name]
-        ).fetchone()
-    number = row[0] if row else 1
-    return f"v{number}-{content[:8]}", number, True
+            name, number, files, card = known
+            return _Place(name, number, room / name, {"files": orjson.loads(files), "card": card})
+        taken = dict(connection.execute("SELECT version, number FROM dataset_versions").fetchall())
+    there = {found[0]: int(found[1]) for file in room.iterdir() if (found := _FOLDER.fullmatch(file.name))}
+    # The folder of an export that was killed before it was recorded.
+    unrecorded = [name for name in there if name.endswith(content[:8]) and name not in taken]
+    if unrecorded:
+        return _Place(unrecorded[0], there[unrecorded[0]], room / unrecorded[0], None)
+    number = max([0, *taken.values(), *there.values()]) + 1
+    name = f"v{number}-{content[:8]}"
+    return _Place(name, number, room / name, None)
+
+
+def _write(scratch: Path, tables: Mapping[str, pa.Table], card: str, folder: Path) -> None:
+    """Write a version's files, and then put them into their place all at once."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    data = scratch / "data"
+    data.mkdir(parents=True)
+    for split, table in tables.items():
+        pq.write_table(table, data / f"{split}-00000-of-00001.parquet", compression="zstd")
+    (scratch / CARD).write_text(card, encoding="utf-8")
+    sync_tree(scratch)
+    shutil.rmtree(folder, ignore_errors=True)
+    scratch.rename(folder)
+    sync(folder.parent)
+
+
+def _mend(place: _Place, tables: Mapping[str, pa.Table], card: str, scratch: Path) -> tuple[str, ...]:
+    """Write again what is missing, damaged or out of date of a version that was exported before; return what there is to say.
+
+    A card that a person has edited stays as it is.
+    """
+    recorded, readme = place.recorded or {}, place.folder / CARD
+    edited = readme.is_file() and file_hash(readme) not in (recorded["card"], _hash_of(card))
+    if hashes_of(place.folder) != recorded["files"]:
+        _write(scratch, tables, readme.read_text("utf-8", "replace") if edited else card, place.folder)
+        return (f"{place.name} was damaged or incomplete, and is written again",)
+    if edited:
+        return (f"{readme} was edited since it was written, and stays so; delete it and export again for a fresh one",)
+    if not readme.is_file() or file_hash(readme) != _hash_of(card):
+        written = readme.with_name(f".{CARD}")
+        written.write_text(card, encoding="utf-8")
+        sync(written)
+        written.replace(readme)
+        sync(place.folder)
+        return (f"the card of {place.name} is written again: its figures have changed",)
+    return ()
 
 
 def _record(
     store: Store,
     recipe: Recipe,
-    run: str,
-    name: str,
-    number: int,
+    scope: Scope,
+    place: _Place,
     content: str,
-    versions: Mapping[str, str],
-    selected: pl.DataFrame,
+    verifiers: Mapping[str, str],
+    parts: Mapping[str, pl.DataFrame],
+    facts: Mapping[str, Any],
+    card: str,
 ) -> None:
-    rows: Sequence[pl.DataFrame] = [
-        part.select(
-            pl.lit(recipe.name).alias("recipe_name"),
-            pl.lit(name).alias("version"),
-            "attempt",
-            pl.lit(split).alias("split"),
-            pl.lit("sft").alias("role"),
-        )
-        for split, part in _split(selected, recipe).items()
-    ]
-    policy = as_policy(recipe.keep).line
-    pinned = orjson.dumps(dict(versions), option=orjson.OPT_SORT_KEYS).decode()
+    written = {
+        "files": orjson.dumps(hashes_of(place.folder), option=orjson.OPT_SORT_KEYS).decode(),
+        "card": _hash_of(card),
+        "facts": orjson.dumps(facts).decode(),
+    }
     with store.write() as connection:
+        if place.recorded is not None:
+            connection.execute(
+                "UPDATE dataset_versions SET files = ?, card = ?, facts = ? WHERE recipe_name = ? AND version = ?",
+                [*written.values(), recipe.name, place.name],
+            )
+            return
+        row = {
+            "recipe_name": recipe.name,
+            "version": place.name,
+            "number": place.number,
+            "content": content,
+            "run": scope.run,
+            "recipe_hash": recipe.hash,
+            "policy": as_policy(recipe.keep).line,
+            "verifiers": orjson.dumps(dict(verifiers), option=orjson.OPT_SORT_KEYS).decode(),
+            "row_count": sum(part.height for part in parts.values()),
+            "draw_on": scope.draw_on,
+            **written,
+        }
         connection.execute(
-            "INSERT INTO dataset_versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, now())",
-            [recipe.name, name, number, content, run, recipe.hash, policy, pinned, selected.height],
+            f"INSERT INTO dataset_versions ({', '.join(row)}, created_at) VALUES ({', '.join('?' * len(row))}, now())",
+            [*row.values()],
         )
-        insert_frame(connection, "dataset_rows", pl.concat(rows))
+        for split, part in parts.items():
+            rows = part.select(
+                pl.lit(recipe.name).alias("recipe_name"),
+                pl.lit(place.name).alias("version"),
+                "attempt",
+                pl.lit(split).alias("split"),
+                pl.lit("sft").alias("role"),
+            )
+            insert_frame(connection, "dataset_rows", rows)
+
+
+def _hash_of(card: str) -> str:
+    return hashlib.sha256(card.encode()).hexdigest()

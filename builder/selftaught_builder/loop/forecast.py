@@ -11,11 +11,11 @@ from selftaught_builder.endpoints.prices import dearest
 from selftaught_builder.loop.loop import Loop
 from selftaught_builder.loop.outlook import Outlook, look_out
 from selftaught_builder.loop.steps import Step
-from selftaught_builder.pipeline import Turn
-from selftaught_builder.plans import evaluation_tokens
+from selftaught_builder.parameters import evaluation_tokens, stored_form
 from selftaught_builder.recipe import EndpointSettings
-from selftaught_builder.sampler import stored_form
+from selftaught_builder.scope import scope_of, scoped
 from selftaught_builder.spent import spent
+from selftaught_builder.store import run_sql
 from selftaught_builder.verification import chosen_verifiers
 
 # Each verifier's questions have their own parameters, and are of another length.
@@ -23,7 +23,9 @@ _MEANS = """
 SELECT kind, if(kind = 'probed', parameters::VARCHAR, ''), avg(tokens_in), avg(tokens_out) FROM attempts
 WHERE run = ? AND error IS NULL GROUP BY ALL
 """
-_THERE = "SELECT kind, count(DISTINCT key) FROM ({attempts}) WHERE error IS NULL GROUP BY kind"
+_THERE = """
+SELECT kind, count(DISTINCT key) FROM attempts a JOIN scoped s ON s.attempt = a.id WHERE error IS NULL GROUP BY kind
+"""
 _PROBED = """
 SELECT parameters::VARCHAR, count(DISTINCT key) FROM attempts
 WHERE run = ? AND round = ? AND kind = 'probed' AND error IS NULL GROUP BY ALL
@@ -113,8 +115,8 @@ class _Known:
     def _count(self, number: int) -> Counter[str]:
         if self.store is None or number not in self._begun:
             return Counter()
-        attempts, parameters = Turn(number, number).scope(self.room).select("attempts")
-        written = dict(self.store.sql(_THERE.format(attempts=attempts), parameters).rows())
+        with scoped(self.store, scope_of(self.store, self.room).only(number)) as connection:
+            written = dict(run_sql(connection, _THERE).rows())
         return Counter({**written, **dict(self.store.sql(_PROBED, [self.room.run, number]).rows())})
 
 

@@ -16,6 +16,7 @@ from selftaught_builder.errors import InputError, Stopped, UserStop
 from selftaught_builder.evaluation.asking import conditions, evaluate
 from selftaught_builder.evaluation.summary import Evaluation, best, recorded
 from selftaught_builder.export.version import Version
+from selftaught_builder.loop.sittings import record_sitting
 from selftaught_builder.loop.steps import STAGES, Ledger, Step, parse_step, shaping_hash, steps_of
 from selftaught_builder.loop.stopping import reason_to_stop
 from selftaught_builder.loop.training import (
@@ -197,10 +198,18 @@ class Loop:
         self.watcher.note(f"round {step.round}: {step.stage}" if step.round else "evaluate the base model")
         self.ledger.begin(step, self.room.recipe)
         started, served = time.monotonic(), self.serving.seconds
-        detail = getattr(self, f"_{step.stage}")(step, ran)
+        stopped: Stopped | None = None
+        try:
+            detail = getattr(self, f"_{step.stage}")(step, ran)
+        except Stopped as stop:
+            stopped, asked = stop, stop.asked
+            detail = {**asked.counts, "seconds": {"generation": asked.seconds}} if asked else {}
         spent = detail.setdefault("seconds", {})
         spent["server"] = self.serving.seconds - served
         spent["total"] = time.monotonic() - started
+        record_sitting(self.store, self.room.run, step.round, step.stage, detail)
+        if stopped:
+            raise stopped
         self.ledger.finish(step, detail)
 
     def _sample(self, step: Step, ran: Ran) -> dict[str, Any]:
@@ -265,11 +274,9 @@ class Loop:
 
     def _turn(self, number: int, model: int | None = None) -> Turn:
         """The round, answered by the model of the round before, unless it is the round's own that is asked for."""
-        settings = self.room.recipe
-        if settings.train is None:
-            return Turn(number, None, self._client(None))
-        since = 1 if settings.rounds.data == "accumulate" else number
-        return Turn(number, since, self._client(self._model(number - 1 if model is None else model)))
+        if self.room.recipe.train is None:
+            return Turn(number, self._client(None))
+        return Turn(number, self._client(self._model(number - 1 if model is None else model)))
 
     def _client(self, model: Path | None) -> Callable[[], AbstractAsyncContextManager[Opened]]:
         """Open the pool that serves a model; it is served once somebody asks for it."""

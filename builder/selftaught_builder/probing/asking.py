@@ -24,6 +24,7 @@ from selftaught_builder.probing.verifier import author_identity, judge_identity
 from selftaught_builder.provenance import require_run
 from selftaught_builder.room import Room
 from selftaught_builder.sampler import Context, Sampler, Tally
+from selftaught_builder.scope import Scope, scope_of
 from selftaught_builder.store import Store
 from selftaught_builder.verification import Verified, broken_verifiers, chosen_verifiers, pending, verify, versions_of
 
@@ -38,20 +39,21 @@ def verify_room(room: Room, watcher: Watcher | None = None, turn: Turn | None = 
         BudgetStop: a budget is spent; everything so far is kept.
         SelftaughtError: the endpoint or the disk gave up; everything so far is kept.
     """
-    watcher, turn = watcher or Silent(), turn or Turn()
-    store = room.store()
+    watcher, store = watcher or Silent(), room.store()
+    scope = turn.scope(store, room) if turn else scope_of(store, room)
+    turn = turn or Turn()
     with store.writer():
-        with watcher.stage("verify", pending(store, room.recipe), None):
-            verified = verify(store, room.recipe, watcher.advance, watcher.note)
-        for one in broken_verifiers(store, room.recipe, room.run):
+        with watcher.stage("verify", pending(store, room.recipe, scope), None):
+            verified = verify(store, room.recipe, scope, watcher.advance, watcher.note)
+        for one in broken_verifiers(store, room.recipe, scope):
             watcher.note(one.line)
         try:
-            asked = _ask(room, store, watcher, turn) if asks(room) else Asked(Tally(), 0, 0)
+            asked = _ask(room, store, scope, watcher, turn) if asks(room) else Asked(Tally(), 0, 0)
         except BudgetStop as stop:
             stop.verified = verified
             raise
         if asked.identity and not asked.interrupted:
-            for name, counts in verify(store, room.recipe).outcomes.items():
+            for name, counts in verify(store, room.recipe, scope).outcomes.items():
                 verified.outcomes[name] += counts
         return asked, verified
 
@@ -61,13 +63,13 @@ def asks(room: Room) -> bool:
     return any(one.endpoint for one in chosen_verifiers(room.recipe))
 
 
-def _ask(room: Room, store: Store, watcher: Watcher, turn: Turn) -> Asked:
+def _ask(room: Room, store: Store, scope: Scope, watcher: Watcher, turn: Turn) -> Asked:
     """Ask the round's model for the verifiers that have no endpoint of their own, then each of the others'."""
     require_run(store, room.run)
     authors: list[ProbePlan] = []
     others: list[ProbePlan] = []
     done = Asked(Tally(), 0, 0)
-    for plan in _plans(room, store, turn):
+    for plan in _plans(room, store, scope):
         if next(iter(plan), None) is None:
             done = replace(done, planned=done.planned + plan.size, reused=done.reused + plan.size)
         else:
@@ -83,10 +85,10 @@ def _ask(room: Room, store: Store, watcher: Watcher, turn: Turn) -> Asked:
     return done
 
 
-def _plans(room: Room, store: Store, turn: Turn) -> list[ProbePlan]:
+def _plans(room: Room, store: Store, scope: Scope) -> list[ProbePlan]:
     """What there is to ask as far as can be said before it is known who answers."""
     store.commit_journal()
-    versions, scope, known = versions_of(room.recipe), turn.scope(room), Known.of(store, "probed")
+    versions, known = versions_of(room.recipe), Known.of(store, "probed")
     plans = []
     for verifier in (one.endpoint for one in chosen_verifiers(room.recipe) if one.endpoint):
         options = verifier.options
@@ -120,7 +122,7 @@ async def _ask_endpoint(
             plan = replace(plan, whom=_always(judge_identity(identity)) if own else _only(here))
             _note_out_of_reach(plan, watcher)
             budget = Budget.of(store, room.run, turn.number, sample.budget, dearest([lane.prices for lane in lanes]))
-            context = Context(room.run, turn.number, verifier.parameters, settings.retries)
+            context = Context(room.run, turn.number, verifier.parameters, settings.retries, room.recipe.hash)
             sampler = Sampler(store, dispatch, context, watcher.replied, done.tally, budget, watcher.note)
             done = await work_through(plan, verifier.name, sampler, watcher, done)
             if done.interrupted:

@@ -34,7 +34,7 @@ class Regenerate(EndpointVerifier):
         given = read_options(self.name, RegenerateOptions, options, recipe.folder)
         self._k, self._style = given.k, recipe.prompt.style
         self._template = load_template(given.template, self.name, recipe.folder)
-        self._prompter = Prompter(recipe.prompt, recipe.folder)
+        self._prompter = Prompter.of(recipe.prompt, recipe.folder)
         self._answer = get_verifier("answer").configured(recipe.verifiers.get("answer", {}))
         parameters: dict[str, Any] = {"max_tokens": given.max_tokens}
         if self._style == "completion":

@@ -11,8 +11,8 @@ import orjson
 from selftaught_builder.errors import RecipeError
 from selftaught_builder.keys import weights_identity
 from selftaught_builder.questions import Question
-from selftaught_builder.scope import Scope
-from selftaught_builder.store import Store
+from selftaught_builder.scope import Scope, scoped
+from selftaught_builder.store import Store, run_sql
 from selftaught_builder.store.schema import wide_select
 
 BLOCK = 4000
@@ -83,16 +83,15 @@ def targets(
     Raises:
         RecipeError: `of` is no predicate.
     """
-    with store.read() as connection:
-        check_predicate(connection, place, of, versions)
-    meant, parameters = scope.select(f"({_meant(of, versions)})")
     query = f"""
         SELECT id FROM (
             SELECT id, question, kind, sample_index, key, row_number() OVER (
                 PARTITION BY kind, weights, CASE WHEN weights = 'unknown' THEN (run, round, model) END ORDER BY key, try
-            ) AS place FROM ({meant})
+            ) AS place FROM ({_meant(of, versions)}) WHERE id IN (SELECT attempt FROM scoped)
         ) WHERE place <= ? ORDER BY question, kind DESC, sample_index, key"""
-    return store.sql(query, [*parameters, sample or 2**62])["id"].to_list()
+    with scoped(store, scope) as connection:
+        check_predicate(connection, place, of, versions)
+        return run_sql(connection, query, [sample or 2**62])["id"].to_list()
 
 
 def _meant(of: str, versions: Mapping[str, str]) -> str:

@@ -8,13 +8,14 @@ from selftaught_builder.recipe.endpoint import EndpointSettings, ExternalSetting
 from selftaught_builder.recipe.load import find_recipe, load_recipe, read_yaml
 from selftaught_builder.recipe.questions import EvaluateSet, Prompt, Questions, ValidateSet
 from selftaught_builder.recipe.recipe import Recipe
-from selftaught_builder.recipe.rounds import Evaluate, Export, Rounds, Steps, Train
+from selftaught_builder.recipe.rounds import DrawOn, Evaluate, Export, Rounds, Steps, Train
 from selftaught_builder.recipe.sampling import Budget, Limits, Rationalize, Sample, Spending
 from selftaught_builder.recipe.section import Count, Section
 
 __all__ = [
     "Budget",
     "Count",
+    "DrawOn",
     "EndpointSettings",
     "Evaluate",
     "EvaluateSet",

@@ -8,9 +8,16 @@ from pydantic import Field, model_validator
 
 from selftaught_builder.recipe.section import Count, Section
 
+DrawOn = Literal["recipe", "run", "store"]
+
 
 class Export(Section):
     """What a dataset version holds."""
+
+    draw_on: DrawOn = "recipe"
+    """Which attempts: `recipe` those that this recipe asks for itself (kind, prompt, parameters, samples, model), `run` all of
+    the run, whatever the recipe said at the time, `store` all at the run's questions, whoever asked. Under the last two each
+    row tells its prompt, parameters, model, weights and recipe, and `messages` is the conversation that it was made under."""
 
     per_question: Count | None = 4
     """Keep at most this many rationales per question (ReST-EM keeps at most 10), sampled before rationalized."""

@@ -7,10 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import duckdb
+
+from selftaught_builder.costs import Cost, cost_of
 from selftaught_builder.errors import InputError
 from selftaught_builder.evaluation.summary import Evaluation, best, recorded
-from selftaught_builder.loop.steps import STAGES, as_object
+from selftaught_builder.policy import filter_of
+from selftaught_builder.reading import reading
+from selftaught_builder.recipe import Recipe
 from selftaught_builder.report import queries
+from selftaught_builder.report.stages import Stage, stages_of
+from selftaught_builder.scope import Scope
 from selftaught_builder.store import Store
 
 
@@ -42,40 +49,6 @@ class Round:
     version_false: int | None
     false_before: float | None
     false_after: float | None
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage: what it asked for and what took its time, as the table `stages` has it.
-
-    Attributes:
-        round: 0 is the base model.
-        stage: its name.
-        finished: False while it is under way or was broken off.
-        planned, reused, completions, failed, truncated: attempts by what became of them.
-        tokens_in, tokens_out: as the endpoint counted them.
-        cost: US dollars, None where unknown.
-        seconds: the stage's wall time, None where unknown.
-        generation, server, trainer: seconds of it that were the endpoint's answers, a server's start, Axolotl's process.
-        overhead: the rest, which is ours.
-    """
-
-    round: int
-    stage: str
-    finished: bool
-    planned: int | None
-    reused: int | None
-    completions: int | None
-    failed: int | None
-    truncated: int | None
-    tokens_in: int | None
-    tokens_out: int | None
-    cost: float | None
-    seconds: float | None
-    generation: float
-    server: float
-    trainer: float
-    overhead: float | None
 
 
 @dataclass(frozen=True)
@@ -136,7 +109,10 @@ class LoopReport:
         best: the best evaluation on `validate`, whose round names the best checkpoint; None where none was validated.
         rounds, stages, trainings: in their order.
         leaks: a few right answers with a false equation, those trained on first.
-        sql: title to query, to be run again by hand.
+        sql: title to query, to be run again by hand with `selftaught sql ROOM`.
+        cost: what the run has cost in all.
+        cost_per_row: US dollars for each row of the newest version; None if that is not known.
+        outside: completions of the run that its recipe, as it is now, does not ask for: `rounds` and `leaks` leave them out.
     """
 
     run: str
@@ -149,6 +125,9 @@ class LoopReport:
     trainings: Sequence[Training]
     leaks: Sequence[Leak]
     sql: Mapping[str, str]
+    cost: Cost
+    cost_per_row: float | None
+    outside: int
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -161,49 +140,59 @@ class LoopReport:
         }
 
 
-def collect(store: Store, run: str) -> LoopReport:
+def collect(store: Store, recipe: Recipe, scope: Scope) -> LoopReport:
     """Read a run's report from the store.
 
     Args:
         store: the store, verified.
-        run: the run's name, known to the store.
+        recipe: its verifiers and its policy.
+        scope: the attempts that the recipe draws on, of every round; its run is known to the store.
 
     Raises:
         InputError: the run has gone through no stage of a loop.
     """
-    evaluations = recorded(store, run)
-    stages = [_stage(row) for row in _rows(store, _STAGES, run)]
+    run = scope.run
+    evaluations, stages = recorded(store, run), stages_of(store, run)
     if not evaluations and not stages:
         raise InputError(
             f"the run `{run}` has no rounds to report", place="report", mend="`selftaught run` makes them."
         )
-    verifiers = {row["name"] for row in _rows(store, "SELECT name FROM verifiers", run)}
-    rounds, leaks = queries.rounds_query(verifiers), queries.leaks_query(verifiers)
-    about: dict[str, Any] = next(iter(_rows(store, _ABOUT, run)), {"recipe_name": "", "policy": None})
+    with reading(store, scope, filter_of(recipe)) as connection:
+        known = {row["name"] for row in _rows(connection, "SELECT name FROM verifiers", run)}
+        rounds, leaks = queries.rounds_query(recipe.verify, known), queries.leaks_query(recipe.verify, known)
+        about: dict[str, Any] = next(iter(_rows(connection, _ABOUT, run)), {"recipe_name": "", "policy": None})
+        counted = [_round(row) for row in _rows(connection, rounds, run)]
+        trainings = [_training(row) for row in _rows(connection, _TRAININGS, run)]
+        found = [Leak(**row) for row in _rows(connection, leaks, run)]
+        ((outside,),) = connection.execute(_OUTSIDE, [run]).fetchall()
     shown = {
         "Accuracy by round": queries.ACCURACY,
         "What each round wrote and kept": rounds,
         "Right answers with a false equation": leaks,
     }
+    newest = next((one.version_rows for one in reversed(counted) if one.version), 0)
+    cost = cost_of(store, run)
     return LoopReport(
         run=run,
         recipe=about["recipe_name"],
         policy=about["policy"],
         evaluations=evaluations,
         best=best(evaluations),
-        rounds=[_round(row) for row in _rows(store, rounds, run)],
+        rounds=counted,
         stages=stages,
-        trainings=[_training(row) for row in _rows(store, _TRAININGS, run)],
-        leaks=[Leak(**row) for row in _rows(store, leaks, run)],
+        trainings=trainings,
+        leaks=found,
         sql={title: queries.pasted(query, run) for title, query in shown.items()},
+        cost=cost,
+        cost_per_row=cost.per_row(newest),
+        outside=outside,
     )
 
 
-# A stage's own order, not the alphabet's; a round's server starts show in whichever stage waited for them.
-_STAGES = f"""
-SELECT round, stage, finished_at IS NOT NULL AS finished, detail, epoch(finished_at) - epoch(started_at) AS elapsed
-FROM stages WHERE run = $run
-ORDER BY round, list_position({list(STAGES)}, stage) NULLS LAST, stage
+# Completions that this run has paid for and its recipe, as it is now, does not ask for.
+_OUTSIDE = """
+SELECT count(*) FROM attempts WHERE run = ? AND kind IN ('sampled', 'rationalized') AND error IS NULL
+AND id NOT IN (SELECT attempt FROM scoped) AND id NOT IN (SELECT attempt FROM needless)
 """
 
 # The same YAML, data and base weights are the same training: a round may have found it done by another run.
@@ -223,11 +212,10 @@ FROM runs r LEFT JOIN dataset_versions d ON d.run = r.id WHERE r.id = $run GROUP
 """
 
 
-def _rows(store: Store, query: str, run: str) -> list[dict[str, Any]]:
-    with store.read() as connection:
-        cursor = connection.execute(query, {"run": run} if "$run" in query else None)
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+def _rows(connection: duckdb.DuckDBPyConnection, query: str, run: str) -> list[dict[str, Any]]:
+    cursor = connection.execute(query, {"run": run} if "$run" in query else None)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _round(row: Mapping[str, Any]) -> Round:
@@ -236,24 +224,6 @@ def _round(row: Mapping[str, Any]) -> Round:
 
     before = share(row["correct_false"], row["correct"])
     return Round(**row, false_before=before, false_after=share(row["version_false"], row["version_rows"]))
-
-
-def _stage(row: Mapping[str, Any]) -> Stage:
-    detail = as_object(row["detail"])
-    spent = detail.get("seconds") or {}
-    total = spent.get("total", row["elapsed"])
-    known: dict[str, Any] = {part: float(spent.get(part) or 0.0) for part in ("generation", "server", "trainer")}
-    names = ("planned", "reused", "completions", "failed", "truncated", "tokens_in", "tokens_out", "cost")
-    counted: dict[str, Any] = {name: detail.get(name) for name in names}
-    return Stage(
-        round=row["round"],
-        stage=row["stage"],
-        finished=row["finished"],
-        **counted,
-        seconds=total,
-        **known,
-        overhead=None if total is None else total - sum(known.values()),
-    )
 
 
 def _training(row: Mapping[str, Any]) -> Training:

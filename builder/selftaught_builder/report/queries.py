@@ -10,20 +10,10 @@ FROM evaluations WHERE run = $run
 QUALIFY row_number() OVER (PARTITION BY round, held_out ORDER BY created_at DESC) = 1
 ORDER BY held_out DESC, round"""
 
-# Keys are shared between runs: a round's attempts are those of the weights that it sampled from, whichever run paid for them.
-# Where the weights are unknown, run and round stand in for them; of a round that began anew the last weights count (as in
-# `scope`).
+# What a round made is what the recipe asked for in it: the view `audited`, whose column `round` says so.
 _MADE = """\
 made AS (
-    SELECT DISTINCT r.round AS loop_round, a.*{missing}
-    FROM attempts_wide a JOIN run_questions q ON q.run = $run AND q.question = a.question
-    JOIN (
-        FROM rounds WHERE run = $run AND round > 0
-        QUALIFY row_number() OVER (PARTITION BY round ORDER BY started_at DESC) = 1
-    ) r ON r.weights = a.weights AND (r.weights <> 'unknown' OR r.model = a.model AND a.run = r.run AND a.round = r.round)
-    WHERE a.error IS NULL AND (a.kind = 'sampled' OR a.kind = 'rationalized' AND EXISTS (
-        FROM stages s WHERE s.run = $run AND s.round = r.round AND s.stage = 'rationalize'
-        AND coalesce((s.detail->>'planned')::BIGINT, 1) > 0))
+    SELECT a.*{missing_here} FROM audited a WHERE a.error IS NULL
 ), versions AS (
     SELECT round, coalesce(any_value(s.version), max_by(t.version, t.started_at)) AS version
     FROM (SELECT round, detail->>'version' AS version FROM stages WHERE run = $run AND stage = 'export') s
@@ -35,11 +25,11 @@ made AS (
 
 _ROUNDS = """\
 WITH {made}, own AS (
-    SELECT m.loop_round AS round, count(*) AS completions, count(*) FILTER (m.answer = 'pass') AS correct,
+    SELECT m.round, count(*) AS completions, count(*) FILTER (m.answer = 'pass') AS correct,
            count(t.attempt) AS kept, count(t.attempt) FILTER (m.kind = 'rationalized') AS rationalized,
            if(bool_or(m.equations <> 'missing'),
               count(*) FILTER (m.answer = 'pass' AND m.equations = 'fail'), NULL) AS correct_false
-    FROM made m LEFT JOIN trained t ON t.round = m.loop_round AND t.attempt = m.id GROUP BY ALL
+    FROM made m LEFT JOIN trained t ON t.round = m.round AND t.attempt = m.id GROUP BY ALL
 ), whole AS (
     SELECT t.round, any_value(t.version) AS version, count(*) AS version_rows,
            if(bool_or(a.equations <> 'missing'), count(*) FILTER (a.equations = 'fail'), NULL) AS version_false
@@ -51,23 +41,28 @@ FROM own FULL JOIN whole USING (round) ORDER BY round"""
 
 _LEAKS = """\
 WITH {made}
-SELECT m.loop_round AS round, m.kind, t.attempt IS NOT NULL AS trained_on, m.id AS attempt, m.question_text AS question,
+SELECT m.round, m.kind, t.attempt IS NOT NULL AS trained_on, m.id AS attempt, m.question_text AS question,
        m.gold, m.completion AS rationale, v.reason
-FROM made m LEFT JOIN trained t ON t.round = m.loop_round AND t.attempt = m.id
+FROM made m LEFT JOIN trained t ON t.round = m.round AND t.attempt = m.id
 JOIN verdicts v ON v.attempt = m.id AND v.verifier = 'equations'
 JOIN verifiers s ON s.name = v.verifier AND s.version = v.version
 WHERE m.answer = 'pass' AND m.equations = 'fail'
-ORDER BY trained_on DESC, m.loop_round, m.id LIMIT 6"""
+ORDER BY trained_on DESC, m.round, m.id LIMIT 6"""
 
 
-def rounds_query(verifiers: Collection[str]) -> str:
-    """Return the query for what each round wrote and kept, over a store that knows these verifiers."""
-    return _filled(_ROUNDS, verifiers)
+def rounds_query(listed: Collection[str], known: Collection[str]) -> str:
+    """Return the query for what each round wrote and kept.
+
+    Args:
+        listed: the recipe's verifiers.
+        known: the verifiers that the store has verdicts of.
+    """
+    return _filled(_ROUNDS, listed, known)
 
 
-def leaks_query(verifiers: Collection[str]) -> str:
-    """Return the query for right answers with a false equation, over a store that knows these verifiers."""
-    return _filled(_LEAKS, verifiers)
+def leaks_query(listed: Collection[str], known: Collection[str]) -> str:
+    """Return the query for right answers with a false equation; arguments as for `rounds_query`."""
+    return _filled(_LEAKS, listed, known)
 
 
 def pasted(query: str, run: str) -> str:
@@ -75,7 +70,10 @@ def pasted(query: str, run: str) -> str:
     return query.replace("$run", "'" + run.replace("'", "''") + "'")
 
 
-def _filled(query: str, verifiers: Collection[str]) -> str:
-    """`attempts_wide` has a column only for each verifier that the store knows."""
-    missing = "".join(f", 'missing' AS {name}" for name in ("answer", "equations") if name not in verifiers)
-    return query.replace("{made}", _MADE).replace("{missing}", missing)
+def _filled(query: str, listed: Collection[str], known: Collection[str]) -> str:
+    """`audited` has a column for each verifier of the recipe, `attempts_wide` for each that the store knows."""
+    here, missing = (
+        "".join(f", 'missing' AS {name}" for name in ("answer", "equations") if name not in names)
+        for names in (listed, known)
+    )
+    return query.replace("{made}", _MADE).replace("{missing_here}", here).replace("{missing}", missing)

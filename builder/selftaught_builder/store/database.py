@@ -8,7 +8,7 @@ journal first and reach the table in groups.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -36,6 +36,8 @@ IDENTITY = {
     "questions": ("hash",),
     "attempts": ("id",),
     "prompts": ("hash",),
+    "prompt_forms": ("hash",),
+    "asked_prompts": ("form", "question"),
     "verdicts": ("attempt", "verifier", "version", "seen"),
     "verdict_groups": ("hash",),
 }
@@ -172,7 +174,9 @@ def open_store(path: str | Path, *, create: bool = False, fsync: Fsync = "group"
     return store
 
 
-def run_sql(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] | None = None) -> pl.DataFrame:
+def run_sql(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
+) -> pl.DataFrame:
     """Run one statement and return its result as a polars frame; raises InputError where DuckDB refuses it."""
     import polars as pl
 
@@ -181,7 +185,7 @@ def run_sql(connection: duckdb.DuckDBPyConnection, query: str, parameters: Seque
     try:
         if len(connection.extract_statements(query)) > 1:
             raise InputError("more than one statement", place="SQL", mend="Ask one question at a time.")
-        relation = connection.sql(query, params=list(parameters)) if parameters else connection.sql(query)
+        relation = connection.sql(query, params=parameters) if parameters else connection.sql(query)
         return relation.pl() if relation is not None else pl.DataFrame()
     except duckdb.Error as error:
         if is_damage(error):

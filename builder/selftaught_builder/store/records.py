@@ -45,6 +45,7 @@ COLUMNS: Mapping[str, Mapping[str, Any]] = {
         "error_text": TEXT,
         "provider": TEXT,
         "created_at": TEXT,
+        "recipe": TEXT,
     },
 }
 

@@ -7,7 +7,7 @@ are made anew after each migration and whenever a verifier appears: `attempts_wi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 
 import duckdb
@@ -93,8 +93,9 @@ _NEWEST = """
 LEFT JOIN (
     SELECT attempt, arg_max_null(outcome, rowid) AS outcome, arg_max_null(score, rowid) AS score,
            arg_max_null(answer, rowid) AS answer, arg_max_null(detail, rowid) AS detail
-    FROM verdicts WHERE verifier = '{name}' AND version = {version} GROUP BY attempt
+    FROM verdicts WHERE verifier = '{name}' AND version = {version}{seen} GROUP BY attempt
 ) v_{name} ON v_{name}.attempt = a.id"""
+_OF_ITS_GROUP = " AND (attempt, seen) IN (SELECT attempt, seen FROM scoped_groups)"
 
 # The flexible verdict is the column `answer`; the strict one wants the final answer at an explicit marker.
 _OF_ANSWER = """,
@@ -122,13 +123,17 @@ def create_views(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_SPENDING)
 
 
-def wide_select(verifiers: Sequence[str], pinned: Mapping[str, str] | None = None) -> str:
+def wide_select(
+    verifiers: Sequence[str], pinned: Mapping[str, str] | None = None, grouped: Collection[str] = ()
+) -> str:
     """Return the query behind `attempts_wide`.
 
     Args:
         verifiers: the verifiers to show, each a column holding pass, fail, unscorable or missing (never NULL, so that
             `<>` drops no row silently) and a column NAME_score. Of several verdicts by one version the newest counts.
         pinned: versions to show instead of the current ones.
+        grouped: group verifiers of which only the verdict on the attempt's group counts, as the table `scoped_groups
+            (attempt, seen)` names it.
 
     Raises:
         ValueError: a name is no plain identifier.
@@ -141,7 +146,8 @@ def wide_select(verifiers: Sequence[str], pinned: Mapping[str, str] | None = Non
         version = f"(SELECT version FROM verifiers WHERE name = '{name}')"
         if pinned and name in pinned:
             version = "'" + pinned[name].replace("'", "''") + "'"
-        joins.append(_NEWEST.format(name=name, version=version))
+        seen = _OF_ITS_GROUP if name in grouped else ""
+        joins.append(_NEWEST.format(name=name, version=version, seen=seen))
     if "answer" in verifiers:
         columns.append(_OF_ANSWER)
     return _WIDE.format(columns="".join(columns), joins="".join(joins))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from selftaught_builder.recipe import Recipe
-from selftaught_builder.scope import Scope
+from selftaught_builder.scope import Scope, scoped
 from selftaught_builder.store import Store
 from selftaught_builder.verification.chosen import versions_of
 
@@ -20,7 +20,7 @@ _SUSPECTS = f"""
 _COUNT = """
     WITH newest AS (
         SELECT v.verifier, arg_max(v.outcome, v.rowid) AS outcome, arg_max(v.reason, v.rowid) AS reason
-        FROM ({attempts}) a JOIN verdicts v ON v.attempt = a.id
+        FROM scoped s JOIN verdicts v USING (attempt)
         WHERE v.verifier = ? AND v.version = ? GROUP BY v.verifier, v.attempt)
     SELECT count(*), count(*) FILTER (broken), mode(reason) FILTER (broken), count(DISTINCT reason) FILTER (broken)
     FROM (SELECT *, outcome = 'unscorable' AND regexp_full_match(reason, '{broken}', 's') AS broken FROM newest)"""
@@ -51,17 +51,16 @@ class Broken:
         return f"{self.verifier}: {self.broken:,} of {self.attempts:,} unscorable: {self.reason}{others}"
 
 
-def broken_verifiers(store: Store, recipe: Recipe, run: str) -> list[Broken]:
-    """Return the verifiers that broke on attempts at a run's questions. Raises what `versions_of` raises."""
+def broken_verifiers(store: Store, recipe: Recipe, scope: Scope) -> list[Broken]:
+    """Return the verifiers that broke on attempts that the recipe draws on. Raises what `versions_of` raises."""
     found = []
-    attempts, of_run = Scope(run).select("attempts")
-    query = _COUNT.format(attempts=attempts, broken=_BROKEN)
-    with store.read() as connection:
+    query = _COUNT.format(broken=_BROKEN)
+    with scoped(store, scope) as connection:
         suspects = {name for (name,) in connection.execute(_SUSPECTS).fetchall()}
         for name, version in versions_of(recipe).items():
             if name not in suspects:
                 continue
-            attempts, broken, reason, reasons = connection.execute(query, [*of_run, name, version]).fetchall()[0]
+            attempts, broken, reason, reasons = connection.execute(query, [name, version]).fetchall()[0]
             if broken:
                 told = reason.removeprefix(_CRASHED).removeprefix("verifier ")[:_REASON]
                 found.append(Broken(name, attempts, broken, told, reasons))

@@ -1,7 +1,7 @@
-"""Group verifiers over the questions whose attempts they have not seen as they are now.
+"""Group verifiers over the groups that they have not judged yet.
 
-A group is a question's sampled and rationalized attempts by one set of weights. It only ever grows; a verdict names the
-group that it was made of (`verdicts.seen`, table `verdict_groups`), and one of a grown group stands beside the old one.
+Which attempts make a group is `selftaught_builder.groups`' business. A verdict names the group that it was made of
+(`verdicts.seen`, table `verdict_groups`), and a verdict on a grown group stands beside that on the smaller one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import Any
 
 import polars as pl
 
-from selftaught_builder.store import Store, insert_frame
+from selftaught_builder.groups import groups_to_judge
+from selftaught_builder.scope import Scope, scoped
+from selftaught_builder.store import Store, insert_frame, run_sql
 from selftaught_builder.verification.chosen import Chosen
 from selftaught_builder.verification.judges import Note, block_sizes, judges, read_ahead
 from selftaught_builder.verification.rows import question_of
@@ -24,15 +26,9 @@ BLOCK = 8000
 
 _LACKING = """
 WITH wanted AS (SELECT unnest(?::VARCHAR[]) AS verifier, unnest(?::VARCHAR[]) AS version),
-done AS (SELECT seen, list(DISTINCT verifier) AS names FROM verdicts JOIN wanted USING (verifier, version) GROUP BY seen),
-groups AS (
-    SELECT question, list(id ORDER BY kind = 'rationalized', round, sample_index, key, try) AS attempts,
-           left(sha256(string_agg(id, ' ' ORDER BY id)), 32) AS seen
-    FROM attempts WHERE error IS NULL AND kind IN ('sampled', 'rationalized')
-    GROUP BY question, weights, CASE WHEN weights = 'unknown' THEN (run, round, model) END
-)
+done AS (SELECT seen, list(DISTINCT verifier) AS names FROM verdicts JOIN wanted USING (verifier, version) GROUP BY seen)
 SELECT g.*, coalesce(d.names, []::VARCHAR[]) AS done, (? - len(coalesce(d.names, []))) * len(g.attempts) AS lacking
-FROM groups g LEFT JOIN done d USING (seen) WHERE lacking > 0 ORDER BY g.question, g.seen
+FROM ({groups}) g LEFT JOIN done d USING (seen) WHERE lacking > 0 ORDER BY g.question, len(g.attempts), g.seen
 """
 
 _READ = """
@@ -58,15 +54,19 @@ class Group:
     case: list[Any]
 
 
-def lacking_groups(store: Store, verifiers: Sequence[Chosen]) -> pl.DataFrame:
-    """Return the groups that lack verdicts, with the verifiers that are `done` and how many verdicts are `lacking`."""
+def lacking_groups(store: Store, verifiers: Sequence[Chosen], scope: Scope | None) -> pl.DataFrame:
+    """Return a scope's groups that lack verdicts, with the verifiers that are `done` and how many verdicts are `lacking`."""
     names, versions = [one.name for one in verifiers], [one.version for one in verifiers]
-    return store.sql(_LACKING, [names, versions, len(verifiers)])
+    with scoped(store, scope) as connection:
+        groups = groups_to_judge(samples_alone=scope is not None and scope.draw_on == "recipe")
+        return run_sql(connection, _LACKING.format(groups=groups), [names, versions, len(verifiers)])
 
 
-def verify_groups(store: Store, verifiers: Sequence[Chosen], advance: Callable[[int], None], note: Note) -> Counted:
+def verify_groups(
+    store: Store, verifiers: Sequence[Chosen], scope: Scope | None, advance: Callable[[int], None], note: Note
+) -> Counted:
     """Add the missing verdicts, block by block; returns how many, by verifier and outcome."""
-    lacking = lacking_groups(store, verifiers)
+    lacking = lacking_groups(store, verifiers, scope)
     by_name = {one.name: one for one in verifiers}
     counts = Counted()
     with judges(verifiers, sum(lacking["lacking"]), note) as judge:

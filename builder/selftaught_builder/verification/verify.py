@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from selftaught_builder.recipe import Recipe
+from selftaught_builder.scope import Scope
 from selftaught_builder.store import Store
 from selftaught_builder.store.schema import create_views
 from selftaught_builder.verification.chosen import Chosen, chosen_verifiers
@@ -32,12 +33,18 @@ class Verified:
         return sum(counts.total() for counts in self.outcomes.values())
 
 
-def verify(store: Store, recipe: Recipe, advance: Advance | None = None, note: Note | None = None) -> Verified:
+def verify(
+    store: Store, recipe: Recipe, scope: Scope | None = None, advance: Advance | None = None, note: Note | None = None
+) -> Verified:
     """Add the verdicts that are missing; the caller holds the writer lock.
+
+    A verdict on one attempt depends on that attempt alone, so row verifiers judge the whole store; group verifiers judge the
+    groups of a scope.
 
     Args:
         store: the store.
         recipe: names the verifiers and their options.
+        scope: the attempts that the recipe draws on; the whole store if None.
         advance: called with the number of verdicts after each block; those of queries do not count, as in `pending`.
         note: called with what is worth a line: a verifier that hangs.
 
@@ -48,20 +55,20 @@ def verify(store: Store, recipe: Recipe, advance: Advance | None = None, note: N
     _register(store, chosen)
     done = Verified({one.name: Counter() for one in chosen})
     for together in _passes(chosen):
-        counted = _pass(store, together, advance or _ignored, note or _ignored)
+        counted = _pass(store, together, scope, advance or _ignored, note or _ignored)
         for (name, outcome), count in counted.items():
             done.outcomes[name][outcome] += count
     return done
 
 
-def pending(store: Store, recipe: Recipe) -> int:
+def pending(store: Store, recipe: Recipe, scope: Scope | None = None) -> int:
     """Return how many verdicts `verify` would add; those of queries and of endpoint verifiers are not known before."""
     total = 0
     for together in _passes(chosen_verifiers(recipe)):
         if together[0].kind == "row":
             total += sum(lacking_rows(store, together)["lacking"])
         elif together[0].kind == "group":
-            total += sum(lacking_groups(store, together)["lacking"])
+            total += sum(lacking_groups(store, together, scope)["lacking"])
     return total
 
 
@@ -83,11 +90,11 @@ def _ignored(_: object) -> None:
     """Show nothing."""
 
 
-def _pass(store: Store, together: list[Chosen], advance: Advance, note: Note) -> Counted:
+def _pass(store: Store, together: list[Chosen], scope: Scope | None, advance: Advance, note: Note) -> Counted:
     if together[0].kind == "row":
         return verify_rows(store, together, advance, note)
     if together[0].kind == "group":
-        return verify_groups(store, together, advance, note)
+        return verify_groups(store, together, scope, advance, note)
     if together[0].kind == "endpoint":
         return verify_probed(store, together[0], advance)
     return verify_query(store, together[0])
