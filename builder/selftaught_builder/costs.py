@@ -31,6 +31,13 @@ class Cost:
         return None if self.usd is None or not rows else self.usd / rows
 
 
+def cost_line(cost: Cost, per_row: float | None) -> str:
+    """Return a run's cost in all, and for each kept row if that is known, as a line."""
+    more = f", and {cost.unpriced:,} attempts of unknown price" if cost.unpriced and cost.usd is not None else ""
+    each = "" if per_row is None else f"; per kept row: {dollars(per_row)}"
+    return f"Cost in all: {dollars(cost.usd)}{more}{each}"
+
+
 def cost_of(store: Store, run: str) -> Cost:
     """Return what a run has cost so far."""
     with store.read() as connection:

@@ -25,6 +25,7 @@ from selftaught_builder.lost_prompts import restore_prompts
 from selftaught_builder.parameters import parameters_of
 from selftaught_builder.plans import Asking, Known, Plan, failed_questions
 from selftaught_builder.policy import check_policy
+from selftaught_builder.predicates import check_repeatable
 from selftaught_builder.probing.subjects import check_predicate
 from selftaught_builder.prompts import Prompt
 from selftaught_builder.provenance import record_questions, record_round, require_run, weights_of_round
@@ -189,6 +190,8 @@ def check(room: Room) -> None:
     with empty_schema() as connection:
         check_policy(connection, room.recipe.keep, versions)
         for one in chosen:
+            if one.query:
+                check_repeatable(connection, one.query, f"verifiers.{one.name}")
             if one.endpoint:
                 check_predicate(connection, one.endpoint.place, one.endpoint.options.of, versions)
 

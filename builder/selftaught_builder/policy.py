@@ -14,10 +14,14 @@ from dataclasses import dataclass
 import duckdb
 
 from selftaught_builder.errors import PolicyError
-from selftaught_builder.policies import as_policy, shipped_policies
+from selftaught_builder.policies import as_policy, shipped_policies, verifier_of
+from selftaught_builder.predicates import SenseError, check_repeatable, check_values
+from selftaught_builder.probing import ENDPOINT_VERIFIERS
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.store.schema import wide_select
 from selftaught_builder.verification import chosen_verifiers
+from selftaught_verifiers import registered
+from selftaught_verifiers.plugins import installed
 
 HARD_RULES = """error IS NULL
   AND kind IN ('sampled', 'rationalized')
@@ -82,7 +86,8 @@ def check_policy(connection: duckdb.DuckDBPyConnection, keep: str, verifiers: Ma
     """Check a policy, a name or a predicate, against the store's columns; nothing of it is run.
 
     Raises:
-        PolicyError: an SQL error, more than a predicate, or a verifier that the recipe does not run.
+        PolicyError: an SQL error, more than a predicate, a verifier that the recipe does not run, a text that a column can
+            never hold, or a function that is not the same each time.
     """
     if keep != keep.encode(errors="replace").decode():
         raise PolicyError("not UTF-8", place="keep", mend="Write the policy in UTF-8.")
@@ -92,6 +97,11 @@ def check_policy(connection: duckdb.DuckDBPyConnection, keep: str, verifiers: Ma
         if len(duckdb.extract_statements(f"SELECT 1 WHERE\n{as_policy(keep).sql}")) != 1:
             raise PolicyError("more than one predicate", place=f"keep: {keep}", mend="Write one SQL condition.")
         connection.execute(query).fetchall()
+        predicate = as_policy(keep).sql
+        check_values(connection, predicate, {*verifiers, "hint_leak"}, f"keep: {keep}")
+        check_repeatable(connection, f"SELECT 1 WHERE\n{predicate}\n", f"keep: {keep}")
+    except SenseError as error:
+        raise PolicyError(error.message, place=error.place, mend=error.mend) from None
     except duckdb.BinderException as error:
         raise _unknown_column(str(error), keep, connection, verifiers) from None
     except duckdb.Error as error:
@@ -112,6 +122,10 @@ def _unknown_column(
     columns = _columns(connection, verifiers)
     close = _meant_policy(keep) or difflib.get_close_matches(named[1], columns, n=1)
     mend = f"The recipe runs the verifiers {', '.join(sorted(verifiers))}; others are added under `verify`."
+    lacking = verifier_of(named[1].rsplit(".", 1)[-1].lower())
+    if lacking not in verifiers and lacking in {*(one.name for one in registered()), *ENDPOINT_VERIFIERS, *installed()}:
+        problem = f"the policy reads `{lacking}`, which the recipe does not run"
+        return PolicyError(problem, place=f"keep: {keep}", mend=f"Add `{lacking}` to `verify`.")
     if close:
         mend = f"Did you mean `{close[0]}`?"
     return PolicyError(f"no column or verifier `{named[1]}`", place=f"keep: {keep}", mend=mend)

@@ -133,8 +133,14 @@ class Scope:
         )
 
 
-def scope_of(store: Store, room: Room) -> Scope:
-    """Return the attempts that a room's recipe draws on, over all rounds that its run has begun."""
+def scope_of(store: Store, room: Room, prompter: Prompter | None = None) -> Scope:
+    """Return the attempts that a room's recipe draws on, over all rounds that its run has begun.
+
+    Args:
+        store: the store.
+        room: its recipe and run.
+        prompter: renders the recipe's prompts; the room's own if None.
+    """
     recipe = room.recipe
     trains = recipe.train is not None
     rounds = _rounds(store, room.run)
@@ -148,7 +154,7 @@ def scope_of(store: Store, room: Room) -> Scope:
         if k
     ]
     answerers = [one for one in answerers_of(rounds, recipe.endpoint) if one.round <= scope.last]
-    return replace(scope, asked=Asked(kinds, answerers, room.prompter))
+    return replace(scope, asked=Asked(kinds, answerers, prompter or room.prompter))
 
 
 def answerers_of(rounds: Sequence[Mapping[str, Any]], settings: EndpointSettings) -> list[Answerer]:

@@ -13,10 +13,13 @@ import pytest
 
 from selftaught_builder.errors import InputError
 from selftaught_builder.evaluation.summary import recorded
+from selftaught_builder.policy import filter_of
+from selftaught_builder.reading import reading
 from selftaught_builder.report import LoopReport, collect
 from selftaught_builder.report.figure import as_svg, write_png
 from selftaught_builder.report.page import visible, write_html
 from selftaught_builder.report.tables import best_line, tables
+from selftaught_builder.store import run_sql
 from support.command import environment, selftaught
 from support.loops import BASE, FALSE, TRUE, WRONG, Loop
 
@@ -30,7 +33,7 @@ def fill(loop: Loop) -> None:
     loop.round(1, BASE)
     loop.round(2, FIRST)
     first = [
-        loop.attempt("training-0", TRUE, kind="sampled"),
+        loop.attempt("training-0", TRUE, kind="sampled", cost=0.25),
         loop.attempt("training-1", FALSE, kind="sampled", run="another"),  # the same weights: another run paid for it
         loop.attempt("training-2", WRONG, kind="sampled"),
         loop.attempt("training-2", HOSTILE, kind="rationalized"),
@@ -53,7 +56,7 @@ def fill(loop: Loop) -> None:
     spent = {"total": 8.0, "generation": 5.0, "server": 1.0}
     loop.stage(0, "evaluate", planned=28, completions=28, tokens_out=280, seconds=spent)
     loop.stage(1, "train", training="the same", seconds={"total": 60, "trainer": 50.5})
-    loop.stage(1, "sample", planned=4, reused=1, completions=3, failed=1, cost=0.25, seconds=spent)
+    loop.stage(1, "sample", planned=5, seconds=spent)
     loop.stage(1, "rationalize", planned=1)
     loop.stage(1, "export", version="v1-aaaaaaaa")
     loop.stage(2, "rationalize", planned=0)
@@ -69,7 +72,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Loop:
 
 @pytest.fixture(scope="module")
 def report(loop: Loop) -> LoopReport:
-    return collect(loop.store, RUN)
+    return collect(loop.store, loop.recipe, loop.scope)
 
 
 def test_each_round_counts_its_own_model_whoever_paid(report: LoopReport) -> None:
@@ -78,9 +81,9 @@ def test_each_round_counts_its_own_model_whoever_paid(report: LoopReport) -> Non
     assert (one.kept, one.rationalized, one.version_rows) == (2, 1, 2)
     assert (one.correct_false, one.version_false) == (2, 1)
     assert (one.false_before, one.false_after) == (2 / 3, 1 / 2)
-    assert (two.version, two.completions, two.correct) == ("v2-bbbbbbbb", 3, 3)  # its own stage asked with no hint
+    assert (two.version, two.completions, two.correct) == ("v2-bbbbbbbb", 4, 4)
     assert (two.kept, two.rationalized, two.version_rows) == (1, 0, 2)  # one row carried over
-    assert (two.false_before, two.false_after) == (1 / 3, 0.0)
+    assert (two.false_before, two.false_after) == (1 / 4, 0.0)
 
 
 def test_stages_say_what_took_their_time(report: LoopReport) -> None:
@@ -94,7 +97,8 @@ def test_stages_say_what_took_their_time(report: LoopReport) -> None:
         (2, "train"),
     ]
     sample, rationalize, train, last = report.stages[1], report.stages[2], report.stages[4], report.stages[6]
-    assert (sample.planned, sample.reused, sample.failed, sample.cost, sample.tokens_in) == (4, 1, 1, 0.25, None)
+    # The run has paid for four samples, one without a completion; another run for a fifth.
+    assert (sample.planned, sample.reused, sample.failed, sample.cost, sample.tokens_in) == (5, 1, 1, 0.25, 80)
     assert (sample.seconds, sample.generation, sample.server, sample.trainer, sample.overhead) == (8, 5, 1, 0, 2)
     assert train.overhead == 9.5
     assert (rationalize.seconds, rationalize.overhead) == (10, 10)  # by the clock, where no detail tells
@@ -126,7 +130,8 @@ def test_leaks_come_with_those_trained_on_first(report: LoopReport) -> None:
 
 
 def test_the_sql_shown_is_the_sql_that_was_run(report: LoopReport, loop: Loop) -> None:
-    shown = [loop.store.sql(query).to_dicts() for query in report.sql.values()]
+    with reading(loop.store, loop.scope, filter_of(loop.recipe)) as connection:
+        shown = [run_sql(connection, query).to_dicts() for query in report.sql.values()]
     assert [row["correct"] for row in shown[0]] == [one.correct for one in report.evaluations]
     assert [row["completions"] for row in shown[1]] == [one.completions for one in report.rounds]
     assert [row["attempt"] for row in shown[2]] == [leak.attempt for leak in report.leaks]
@@ -152,7 +157,7 @@ def test_what_nobody_looked_at_is_not_shown_as_zero(tmp_path: Path) -> None:
     loop.attempt("training-0", FALSE, kind="sampled")
     loop.verify(["answer"])
     loop.stage(1, "sample")
-    report = collect(loop.store, "sums")
+    report = collect(loop.store, loop.recipe, loop.scope)
     [only] = report.rounds
     assert (only.completions, only.correct, only.correct_false, only.false_before, only.version) == (
         1,
@@ -176,12 +181,13 @@ def test_unknown_weights_count_by_run_and_round(tmp_path: Path) -> None:
     loop.attempt("training-0", TRUE, kind="sampled", weights="unknown", run="another", index=3)
     loop.verify()
     loop.stage(1, "sample")
-    assert [one.completions for one in collect(loop.store, "sums").rounds] == [1, 1]
+    assert [one.completions for one in collect(loop.store, loop.recipe, loop.scope).rounds] == [1, 1]
 
 
 def test_a_run_without_rounds_is_an_input_error(tmp_path: Path) -> None:
+    loop = Loop(tmp_path)
     with pytest.raises(InputError, match=r"no rounds to report.*\n.*selftaught run"):
-        collect(Loop(tmp_path).store, "sums")
+        collect(loop.store, loop.recipe, loop.scope)
 
 
 class Page(HTMLParser):
@@ -240,7 +246,10 @@ def test_without_matplotlib_the_error_names_the_extra(
 
 
 def test_the_command_prints_writes_and_leaves_out_what_does_not_fit(loop: Loop, tmp_path: Path) -> None:
-    (loop.folder / "recipe.yaml").write_text("name: sums\nquestions: {source: q.jsonl}\n", encoding="utf-8")
+    (loop.folder / "recipe.yaml").write_text(
+        "name: sums\nquestions: {source: q.jsonl}\nprompt: {examples: null}\nexport: {draw_on: store}\n",
+        encoding="utf-8",
+    )
     png, html = tmp_path / "r.png", tmp_path / "r.html"
     done = selftaught("report", loop.folder, "--run", RUN, "--png", png, "--html", html)
     assert (done.returncode, done.stderr.count("written:")) == (0, 2), done.stderr
@@ -252,7 +261,7 @@ def test_the_command_prints_writes_and_leaves_out_what_does_not_fit(loop: Loop, 
     assert "… and in a wider terminal: against base" in " ".join(narrow.stdout.split())
     assert max(map(len, narrow.stdout.splitlines())) <= 70
     told = json.loads(selftaught("report", loop.folder, "--run", RUN, "--json").stdout)
-    assert [one["false_before"] for one in told["rounds"]] == [2 / 3, 1 / 3]
+    assert [one["false_before"] for one in told["rounds"]] == [2 / 3, 1 / 4]
     assert told["best"]["weights"] == FIRST
     unknown = selftaught("report", loop.folder)
     assert (unknown.returncode, "no run `sums`" in unknown.stderr) == (2, True)

@@ -22,13 +22,13 @@ from selftaught_builder.loop.forecast import forecast
 from selftaught_builder.loop.loop import Loop
 from selftaught_builder.loop.steps import STAGES, Ledger, Step, steps_of
 from selftaught_builder.names import file_name
-from selftaught_builder.provenance import record_questions
+from selftaught_builder.provenance import record_questions, record_round
 from selftaught_builder.room import Room, open_room
 from selftaught_builder.training import Trained, Trainer
 from support.command import selftaught
 from support.rooms import start_cli
 from support.sglang import wait_until
-from support.stores import EXAMPLES, Scripted, write_room
+from support.stores import EXAMPLES, WHO, Scripted, write_room
 
 ROWS = [{"question": f"How much is {n} + {n}?", "answer": str(2 * n)} for n in range(1, 25)]
 BASE = Path(__file__).parents[2] / "datasets" / "sums" / "base"
@@ -193,6 +193,7 @@ def test_a_run_s_name_leads_no_file_out_of_the_room(tmp_path: Path, run: str) ->
     room = open_room(scripted.room.folder, run=run)
     with scripted.store.writer():
         record_questions(scripted.store, run, room.recipe.name, room.divided)
+        record_round(scripted.store, run, 1, room.recipe, [WHO])
     finish(room, *(f"1/{stage}" for stage in STAGES[:4]))
     Loop(room).run("1/export", "1/export")
     assert [path.name for path in tmp_path.rglob("v1-*")]

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import polars as pl
 
 from selftaught_builder.evaluation.summary import Examinee, record, summarise
 from selftaught_builder.keys import attempt_id, attempt_key
 from selftaught_builder.recipe import Recipe
+from selftaught_builder.scope import Answerer, Asked, AskedKind, Scope
 from selftaught_builder.store import Store, insert_frame, open_store
 from selftaught_builder.verification import verify
 from selftaught_verifiers import get_verifier
@@ -24,6 +26,21 @@ TRUE, FALSE = "2 + 3 = 5. The answer is 5.", "2 + 2 = 5, so the answer is 5."
 WRONG, SILENT = "2 + 4 = 6. The answer is 6.", "No idea."
 VERIFIERS = ["answer", "equations"]
 VERSIONS = {name: get_verifier(name).version for name in VERIFIERS}
+
+
+class _OnePrompt:
+    """Puts every question in the same words."""
+
+    form = SimpleNamespace(hash="f" * 32)
+
+    def ask(self, question: Any, *, hint: bool = False) -> Any:
+        """Return the prompt of every attempt here."""
+        return SimpleNamespace(hash="p" * 32)
+
+
+def _recipe(verifiers: Sequence[str]) -> Recipe:
+    keys = {"verify": verifiers, "keep": "answer-only", "rationalize": {"k": 0}}
+    return Recipe.model_validate({"name": "sums", "questions": {"source": "q.jsonl"}, **keys})
 
 
 @dataclass
@@ -42,6 +59,7 @@ class Loop:
     evaluate: int = 10
     training: int = 6
     store: Store = field(init=False)
+    rounds: list[Answerer] = field(default_factory=list)
     _attempts: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -57,11 +75,25 @@ class Loop:
                         "'number', '{}', '{}') ON CONFLICT DO NOTHING",
                         values,
                     )
+                    connection.execute(
+                        "INSERT INTO asked_prompts VALUES (?, ?, ?, ?)", ["f" * 32, values[0], "p" * 32, "p" * 32]
+                    )
                     if name == "training":
                         connection.execute("INSERT INTO run_questions VALUES (?, ?, ?)", [self.run, values[0], place])
                     else:
                         row = [self.run, values[0], name, place]
                         connection.execute("INSERT INTO held_out_questions VALUES (?, ?, ?, ?)", row)
+
+    @property
+    def recipe(self) -> Recipe:
+        """A recipe with the verifiers of `verify`."""
+        return _recipe(VERIFIERS)
+
+    @property
+    def scope(self) -> Scope:
+        """What a recipe draws on that asks as `attempt` does."""
+        kinds = [AskedKind(kind, json.dumps({"temperature": 0}), 100) for kind in ("sampled", "rationalized")]
+        return Scope(self.run, "recipe", Asked(kinds, self.rounds, cast(Any, _OnePrompt())))
 
     def question(self, name: str, place: int) -> str:
         """Return the hash of a question by its set and place."""
@@ -112,8 +144,7 @@ class Loop:
             insert_frame(connection, "attempts", frame)
         self._attempts.clear()
         with self.store.writer():
-            keys = {"verify": names, "keep": "answer-only", "rationalize": {"k": 0}}
-            verify(self.store, Recipe.model_validate({"name": "sums", "questions": {"source": "q.jsonl"}, **keys}))
+            verify(self.store, _recipe(names))
 
     def examinee(self, weights: str = BASE, k: int = 0) -> Examinee:
         """Return the keys of a model's evaluation: greedy on both sets, k samples on the evaluate set."""
@@ -145,9 +176,10 @@ class Loop:
 
     def round(self, number: int, weights: str) -> None:
         """Say which weights a round worked with."""
-        row = [self.run, number, "r" * 16, "{}", "http://127.0.0.1:1/v1", "tiny", weights, "{}", "0", START]
+        self.rounds.append(Answerer(number, "tiny", weights))
+        row = [self.run, number, "r" * 16, "{}", "http://127.0.0.1:1/v1", "tiny", weights, "{}", "0", START, None]
         with self.store.write() as connection:
-            connection.execute(f"INSERT INTO rounds VALUES ({', '.join('?' * 10)})", row)
+            connection.execute(f"INSERT INTO rounds VALUES ({', '.join('?' * len(row))})", row)
 
     def version(self, name: str, attempts: Sequence[str], **columns: Any) -> None:
         """Add a dataset version made of these attempts."""

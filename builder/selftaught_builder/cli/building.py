@@ -42,15 +42,33 @@ def init(
 
 
 def sample(
-    room: RoomPath, questions: Questions = None, store: StorePath = None, run: Run = None, json: Json = False
+    room: RoomPath,
+    questions: Questions = None,
+    store: StorePath = None,
+    run: Run = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be asked and about what it would cost; ask nothing.")
+    ] = False,
+    json: Json = False,
 ) -> None:
     """Sample k rationales for each question. Those that are there already are not asked for again."""
     from selftaught_builder import pipeline
+    from selftaught_builder.changes import changed_recipe
     from selftaught_builder.cli.display import Display
 
     opened = open_given(room, questions, store, run)
+    if dry_run:
+        from selftaught_builder.cli.rounds import show_forecast
+        from selftaught_builder.loop.forecast import forecast_sample
+
+        show_forecast(forecast_sample(opened), json=json)
+        return
+    display = Display()
+    pipeline.check(opened)
+    if opened.store_path.exists() and (changed := changed_recipe(opened.store(), opened)):
+        display.note(changed.line)
     with _timed(opened, "sample") as detail:
-        asked, stop = until_stopped(lambda: pipeline.sample(opened, Display()))
+        asked, stop = until_stopped(lambda: pipeline.sample(opened, display))
         detail |= _counted(asked)
     _show_asked(asked, stop, json=json)
 

@@ -112,7 +112,9 @@ def evaluate(
     from selftaught_builder.endpoints import Pool
     from selftaught_builder.errors import InputError
     from selftaught_builder.evaluation.asking import evaluate as ask_held_out
+    from selftaught_builder.export.intact import check_version
     from selftaught_builder.names import file_name
+    from selftaught_builder.newest import newest_version
     from selftaught_builder.pipeline import Turn
     from selftaught_builder.report.tables import accuracy_table
 
@@ -123,6 +125,9 @@ def evaluate(
     if not (opened.divided.validate or opened.divided.evaluate):
         mend = "Say `validate: {share: 0.1}`, or `evaluate: {split: test}`; a small source needs a greater share."
         raise InputError("no question is held out", place="questions", mend=mend)
+    newest = newest_version(opened.store(), opened).name if opened.store_path.exists() else ""
+    if newest and (opened.folder / newest).is_dir():
+        check_version(opened.store(), opened.folder / newest)
     with Pool(opened.recipe.endpoint, opened.folder) as pool:
         pool.load(Path(model).resolve() if model and Path(model).exists() else model)
         try:

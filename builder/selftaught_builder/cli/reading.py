@@ -116,13 +116,12 @@ def status(
     from selftaught_builder.cli.budget_display import budget_data, budget_of, show_budget
     from selftaught_builder.cli.display import console, plain, show_funnel, show_json
     from selftaught_builder.cli.status_display import (
-        cost_line,
         show_accounts,
         show_endpoints,
         show_spending,
         show_versions,
     )
-    from selftaught_builder.costs import cost_of
+    from selftaught_builder.costs import cost_line, cost_of
     from selftaught_builder.export.selection import select_rows
     from selftaught_builder.funnel import count_funnel
     from selftaught_builder.newest import newest_version
@@ -163,7 +162,7 @@ def status(
         console.print(plain(one.line), style="yellow")
     console.print()
     show_accounts(accounts)
-    console.print(cost_line(cost, funnel.exported))
+    console.print(cost_line(cost, cost.per_row(funnel.exported)))
     if budget is not None:
         console.print()
         show_budget(budget)

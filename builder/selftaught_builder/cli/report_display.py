@@ -21,15 +21,16 @@ _WIDE = 60
 
 def show_report(report: LoopReport) -> None:
     """Print the report's tables, the SQL behind them, and which checkpoint is best."""
-    from selftaught_builder.report.tables import best_line, tables
+    from selftaught_builder.report.tables import summary_lines, tables
 
     for table in tables(report):
         console.print(Text(f"\n{table.title}", style="bold"))
         show_table(table)
         if table.remark:
             console.print(Text(table.remark, style="dim"))
-    if best := best_line(report):
-        console.print(Text("\n").append_text(plain(best)))
+    console.print()
+    for line in summary_lines(report):
+        console.print(plain(line))
 
 
 def show_table(table: Table) -> None:

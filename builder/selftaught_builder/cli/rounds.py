@@ -62,6 +62,8 @@ def show_forecast(forecast: Forecast, *, json: bool) -> None:
     if json:
         show_json(asdict(forecast))
         return
+    if forecast.changed:
+        console.print(plain(forecast.changed.line), style="yellow", soft_wrap=True)
     rows = []
     for step in forecast.steps:
         tokens = f"about {step.tokens_out:,} tokens out" if step.tokens_out else ""

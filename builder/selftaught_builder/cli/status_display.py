@@ -9,7 +9,7 @@ from rich.table import Table
 
 from selftaught_builder.accounts import Accounts, Figures
 from selftaught_builder.cli.display import console, plain
-from selftaught_builder.costs import Cost, dollars
+from selftaught_builder.costs import dollars
 from selftaught_builder.fates import FATES
 
 _NAMED = ("/* ", " */ ")
@@ -40,13 +40,6 @@ def show_accounts(accounts: Accounts) -> None:
         console.print(f"[dim]{accounts.paid.unpriced:,} attempts without a known price: +?[/]")
     if accounts.paid.uncounted:
         console.print(f"[dim]{accounts.paid.uncounted:,} attempts without a count of their tokens[/]")
-
-
-def cost_line(cost: Cost, rows: int) -> str:
-    """Return a run's cost in all, and for each of so many rows, as a line."""
-    more = f", and {cost.unpriced:,} attempts of unknown price" if cost.unpriced and cost.usd is not None else ""
-    each = cost.per_row(rows)
-    return f"cost in all: {dollars(cost.usd)}{more}" + (f"; per kept row: {dollars(each)}" if each is not None else "")
 
 
 def show_spending(rows: Sequence[Mapping[str, Any]]) -> None:

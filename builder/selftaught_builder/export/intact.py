@@ -25,7 +25,7 @@ def hashes_of(folder: Path) -> dict[str, str]:
     return {file.name: file_hash(file) for file in sorted((folder / "data").glob("*.parquet"))}
 
 
-def check_version(store: Store, folder: Path, *, card: bool = False) -> None:
+def check_version(store: Store, folder: Path, *, to_publish: bool = False) -> None:
     """Compare a version's folder with what the store recorded when it was exported.
 
     A version from before file hashes were recorded is checked by its content hash, which covered files and card.
@@ -33,18 +33,18 @@ def check_version(store: Store, folder: Path, *, card: bool = False) -> None:
     Args:
         store: the store.
         folder: the version's folder; its name is the version's.
-        card: whether the card has to be the recorded one, too.
+        to_publish: the card has to be the recorded one, too, and the store has to know the version.
 
     Raises:
-        InputError: a file is missing, added or changed, or the store does not know the version.
+        InputError: a file is missing, added or changed.
     """
     with store.read() as connection:
         found = connection.execute(_RECORDED, [folder.name]).fetchall()
-    if not found:
+    if not found and to_publish:
         mend = "Name a version that this room's store exported; `selftaught status` lists them."
         raise InputError("the store has no such version", place=folder, mend=mend)
-    if not any(_is_intact(folder, *recorded, card=card) for recorded in found):
-        raise _damaged(folder, found[0][2], card=card)
+    if found and not any(_is_intact(folder, *recorded, card=to_publish) for recorded in found):
+        raise _damaged(folder, found[0][2])
 
 
 def _is_intact(
@@ -71,7 +71,7 @@ def _old_content(folder: Path, recipe_name: str) -> str:
     return "" if files else digest.hexdigest()
 
 
-def _damaged(folder: Path, files: str | None, *, card: bool) -> InputError:
+def _damaged(folder: Path, files: str | None) -> InputError:
     there = hashes_of(folder)
     recorded = orjson.loads(files) if files else there
     wrong = [name for name in sorted({*there, *recorded}) if there.get(name) != recorded.get(name)]
@@ -79,7 +79,7 @@ def _damaged(folder: Path, files: str | None, *, card: bool) -> InputError:
     if wrong:
         states = [f"data/{name} is {_state(name, there, recorded)}" for name in wrong]
         return InputError(f"is not what was exported: {', '.join(states)}", place=folder, mend=f"{again}.")
-    if card and files:
+    if files:
         mend = f"Delete it: {again}. Words of your own belong under `description` in the recipe."
         return InputError("is missing, or not the card that was exported", place=folder / CARD, mend=mend)
     return InputError("is not what was exported: its card or its data has changed", place=folder, mend=f"{again}.")

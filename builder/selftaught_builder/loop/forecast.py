@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from selftaught_builder.changes import Changed, changed_recipe
 from selftaught_builder.endpoints.prices import dearest
 from selftaught_builder.loop.loop import Loop
 from selftaught_builder.loop.outlook import Outlook, look_out
 from selftaught_builder.loop.steps import Step
 from selftaught_builder.parameters import evaluation_tokens, stored_form
+from selftaught_builder.pipeline import check
 from selftaught_builder.recipe import EndpointSettings
+from selftaught_builder.room import Room
 from selftaught_builder.scope import scope_of, scoped
 from selftaught_builder.spent import spent
 from selftaught_builder.store import run_sql
@@ -62,6 +65,7 @@ class Forecast:
         measured: tokens are the store's own means; else `max_tokens`, the most a completion may have.
         stopped: why the loop has ended before its last round, None where it has not.
         budget: each limit of the budget, and whether it suffices.
+        changed: how the recipe differs from that of the last run, None if it does not.
     """
 
     passed_over: int
@@ -69,6 +73,7 @@ class Forecast:
     measured: bool
     stopped: str | None = None
     budget: list[Outlook] = field(default_factory=list)
+    changed: Changed | None = None
 
 
 def forecast(loop: Loop, begin: str | None = None, until: str | None = None) -> Forecast:
@@ -81,19 +86,27 @@ def forecast(loop: Loop, begin: str | None = None, until: str | None = None) -> 
     todo, done = loop.todo(begin, until), loop.details()
     stopped = loop.reason_to_stop(todo[0]) if todo and not begin else None
     todo = [] if stopped else todo
-    known = _Known(loop)
-    steps = [_foresee(loop, step, known) for step in todo]
+    known = _Known(loop.room)
+    steps = [_foresee(loop.room, step, known) for step in todo]
     passed_over = sum(step in done and step not in todo for step in loop.steps)
     budget = look_out(spent(loop.room, todo[0].round if todo else None), steps)
-    return Forecast(passed_over, steps, bool(known.means), stopped, budget)
+    return Forecast(passed_over, steps, bool(known.means), stopped, budget, known.changed)
+
+
+def forecast_sample(room: Room) -> Forecast:
+    """Foresee the command `sample`. Raises what `forecast` raises."""
+    check(room)
+    known = _Known(room)
+    steps = [_foresee(room, Step(1, "sample"), known)]
+    return Forecast(0, steps, bool(known.means), budget=look_out(spent(room, 1), steps), changed=known.changed)
 
 
 class _Known:
     """What the store knows: how long a run's requests are by their kind, and what a round has of each kind already."""
 
-    def __init__(self, loop: Loop) -> None:
-        self.room = loop.room
-        self.store = loop.room.store() if loop.room.store_path.exists() else None
+    def __init__(self, room: Room) -> None:
+        self.room = room
+        self.store = room.store() if room.store_path.exists() else None
         self.means: dict[tuple[str, str], tuple[float | None, float | None]] = {}
         self._there: dict[int, Counter[str]] = {}
         self._begun: set[int] = set()
@@ -102,6 +115,11 @@ class _Known:
             self.means = {(kind, asked): (tokens_in, tokens_out) for kind, asked, tokens_in, tokens_out in rows}
             began = self.store.sql("SELECT DISTINCT round FROM attempts WHERE run = ?", [self.room.run])
             self._begun = set(began["round"])
+
+    @property
+    def changed(self) -> Changed | None:
+        """How the recipe differs from that of the last run."""
+        return changed_recipe(self.store, self.room) if self.store else None
 
     def lacking(self, number: int, kind: str, most: int) -> int:
         """Return how many completions of a kind (of probes, their parameters) a round lacks; what is there counts once."""
@@ -120,8 +138,8 @@ class _Known:
         return Counter({**written, **dict(self.store.sql(_PROBED, [self.room.run, number]).rows())})
 
 
-def _foresee(loop: Loop, step: Step, known: _Known) -> Foreseen:
-    recipe, divided = loop.room.recipe, loop.room.divided
+def _foresee(room: Room, step: Step, known: _Known) -> Foreseen:
+    recipe, divided = room.recipe, room.divided
     asked, endpoint, most = len(divided.training.questions), recipe.endpoint, recipe.sample.max_tokens
     match step.stage:
         case "sample":
@@ -138,15 +156,15 @@ def _foresee(loop: Loop, step: Step, known: _Known) -> Foreseen:
         case "train" if recipe.train:
             return Foreseen(str(step), rows=recipe.train.steps.of(step.round) * recipe.train.batch_size)
         case "verify":
-            return _probing(loop, step, asked * recipe.sample.k, known)
+            return _probing(room, step, asked * recipe.sample.k, known)
         case "verify_rationalized":
-            return _probing(loop, step, asked * recipe.rationalize.k, known)
+            return _probing(room, step, asked * recipe.rationalize.k, known)
     return Foreseen(str(step))
 
 
-def _probing(loop: Loop, step: Step, attempts: int, known: _Known) -> Foreseen:
+def _probing(room: Room, step: Step, attempts: int, known: _Known) -> Foreseen:
     """What the verifiers ask that ask a model: about every attempt of the stage at most, since all may meet their predicate."""
-    recipe, questions = loop.room.recipe, len(loop.room.divided.training.questions)
+    recipe, questions = room.recipe, len(room.divided.training.questions)
     parts = []
     for verifier in (one.endpoint for one in chosen_verifiers(recipe) if one.endpoint):
         about = min(attempts, verifier.options.sample or attempts)

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from selftaught_builder import pipeline
+from selftaught_builder.changes import changed_recipe
 from selftaught_builder.endpoints import Opened, Pool
 from selftaught_builder.errors import InputError, Stopped, UserStop
 from selftaught_builder.evaluation.asking import conditions, evaluate
 from selftaught_builder.evaluation.summary import Evaluation, best, recorded
+from selftaught_builder.export.intact import check_version
 from selftaught_builder.export.version import Version
 from selftaught_builder.loop.sittings import record_sitting
 from selftaught_builder.loop.steps import STAGES, Ledger, Step, parse_step, shaping_hash, steps_of
@@ -130,6 +132,8 @@ class Loop:
         ran = self.ran = Ran()
         with WriterLock(self.store.path.with_name(f"{self.store.path.name}.{file_name(self.room.run)}")), self.serving:
             self._note_changed_recipe(todo)
+            if changed := changed_recipe(self.store, self.room):
+                self.watcher.note(changed.line)
             if begin and todo:
                 self.ledger.forget(todo[0])
             for step in todo:
@@ -257,12 +261,18 @@ class Loop:
         return {**self._asked(asked), "asked": conditions(self.room)}
 
     def _check_unseen(self, number: int) -> None:
-        """Raise InputError where a model up to this round was trained on what is held out by now: a recipe can change."""
+        """Raise InputError if a model up to this round was trained on what is held out by now: a recipe can change.
+
+        Likewise if a dataset version that it was trained on is no longer what was exported.
+        """
         made = [
             detail["version"]
             for step, detail in self.details().items()
             if step.stage == "export" and step.round <= number
         ]
+        for version in made:
+            if (self.room.folder / version).is_dir():  # one that is no longer wanted may be deleted
+                check_version(self.store, self.room.folder / version)
         query = """SELECT DISTINCT a.question FROM dataset_rows r JOIN attempts a ON a.id = r.attempt
             WHERE r.recipe_name = ? AND r.version IN (SELECT unnest(?::VARCHAR[]))"""
         seen = set(self.store.sql(query, [self.room.recipe.name, made])["question"]) if made else set()

@@ -22,6 +22,7 @@ from typing import Any
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.endpoints.local.checkpoint import read_config
 from selftaught_builder.errors import EndpointError, InputError, RecipeError, SelftaughtError, UnwritableError
+from selftaught_builder.export.intact import check_version
 from selftaught_builder.keys import UNKNOWN_WEIGHTS
 from selftaught_builder.names import file_name
 from selftaught_builder.paths import expand
@@ -88,6 +89,7 @@ def train_round(
     if not (room.folder / version).is_dir():
         mend = f"Write it again: `selftaught run {room.folder} --from {number}/export`."
         raise InputError("this dataset version is gone", place=room.folder / version, mend=mend)
+    check_version(store, room.folder / version)
     folder = room.folder / "trainings" / f"{file_name(room.run)}-r{number}-{identity[:8]}"
     order = Order(room.folder / version, base_model, folder, steps)
     text = render_yaml(settings, order, room.folder, trainer.device)

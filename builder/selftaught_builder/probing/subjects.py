@@ -10,6 +10,7 @@ import orjson
 
 from selftaught_builder.errors import RecipeError
 from selftaught_builder.keys import weights_identity
+from selftaught_builder.predicates import SenseError, check_repeatable, check_values
 from selftaught_builder.questions import Question
 from selftaught_builder.scope import Scope, scoped
 from selftaught_builder.store import Store, run_sql
@@ -62,6 +63,10 @@ def check_predicate(connection: duckdb.DuckDBPyConnection, place: str, of: str, 
         if len(duckdb.extract_statements(f"SELECT 1 WHERE\n{of}")) != 1:
             raise RecipeError("more than one predicate", place=place, mend=mend)
         connection.execute(f"SELECT 1 FROM ({_meant(of, versions)}) LIMIT 0").fetchall()
+        check_values(connection, of, versions, place)
+        check_repeatable(connection, f"SELECT 1 WHERE\n{of}\n", place)
+    except SenseError as error:
+        raise RecipeError(error.message, place=error.place, mend=error.mend) from None
     except duckdb.Error as error:
         raise RecipeError(str(error).split("\n\n")[0], place=place, mend=mend) from None
 

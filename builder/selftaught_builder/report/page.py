@@ -10,7 +10,7 @@ import jinja2
 
 from selftaught_builder.report.collect import LoopReport
 from selftaught_builder.report.figure import as_svg
-from selftaught_builder.report.tables import best_line, tables
+from selftaught_builder.report.tables import summary_lines, tables
 
 
 def write_html(report: LoopReport, path: Path) -> None:
@@ -31,7 +31,7 @@ def write_html(report: LoopReport, path: Path) -> None:
     shown = tables(report)
     figure = base64.b64encode(as_svg(report)).decode()
     path.write_text(
-        template.render(report=report, tables=shown, figure=figure, best=best_line(report)), encoding="utf-8"
+        template.render(report=report, tables=shown, figure=figure, lines=summary_lines(report)), encoding="utf-8"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from selftaught_builder.costs import cost_line
 from selftaught_builder.evaluation.summary import Evaluation
 from selftaught_builder.report.collect import LoopReport
 
@@ -47,6 +48,17 @@ def best_line(report: LoopReport) -> str:
     where = f"round {report.best.round}" if report.best.round else "the base model"
     weights = f" ({report.best.weights})" if report.best.round else ""
     return f"Best on the validate set: {where}{weights}, {_percent(report.best.accuracy)} right."
+
+
+def summary_lines(report: LoopReport) -> list[str]:
+    """Return what stands beside the tables: the best checkpoint, the cost, and what the recipe, changed since, leaves out."""
+    lines = [best_line(report), f"{cost_line(report.cost, report.cost_per_row)}."]
+    if report.outside:
+        lines.append(
+            f"{report.outside:,} completions that this run has paid for are not what its recipe, as it is now, asks for. They "
+            "are counted under stages and cost alone."
+        )
+    return [line for line in lines if line]
 
 
 def _without_empty_columns(table: Table) -> Table:
