@@ -124,8 +124,8 @@ def _unknown_column(
     mend = f"The recipe runs the verifiers {', '.join(sorted(verifiers))}; others are added under `verify`."
     lacking = verifier_of(named[1].rsplit(".", 1)[-1].lower())
     if lacking not in verifiers and lacking in {*(one.name for one in registered()), *ENDPOINT_VERIFIERS, *installed()}:
-        problem = f"the policy reads `{lacking}`, which the recipe does not run"
-        return PolicyError(problem, place=f"keep: {keep}", mend=f"Add `{lacking}` to `verify`.")
+        problem = f"no column or verifier `{lacking}`: the recipe does not run it"
+        return PolicyError(problem, place=f"keep: {keep}", mend=f"Add `{lacking}` to `verify`. {mend}")
     if close:
         mend = f"Did you mean `{close[0]}`?"
     return PolicyError(f"no column or verifier `{named[1]}`", place=f"keep: {keep}", mend=mend)
