@@ -38,7 +38,7 @@ def attach_views(connection: duckdb.DuckDBPyConnection, scope: Scope, filter: Fi
 
     - `needless`: rationalized attempts that the recipe would not ask for, since a sample of their question is kept.
     - `audited`: the other attempts, as in `attempts_wide`, with the recipe's verifiers at their pinned versions. `round` is
-      the round that draws on the attempt.
+      the round that draws on the attempt, and `model` the name that these weights have there.
     - `kept`: those of them that the policy and the hard rules keep.
     """
     if scope.draw_on == "recipe":
@@ -62,7 +62,7 @@ def _attach_groups(connection: duckdb.DuckDBPyConnection, filter: Filter, *, sam
 
 
 def _audited(filter: Filter) -> str:
-    return f"SELECT w.* REPLACE (s.round AS round) FROM ({filter.judged}) w JOIN scoped s ON s.attempt = w.id"
+    return f"SELECT w.* REPLACE (s.round AS round, s.model AS model) FROM ({filter.judged}) w JOIN scoped s ON s.attempt = w.id"
 
 
 # Only these decide whether a rationalized attempt is needed; so no other one is judged by the policy.

@@ -210,10 +210,10 @@ def scoped(store: Store, scope: Scope | None) -> Iterator[duckdb.DuckDBPyConnect
 
 
 def attach_scope(connection: duckdb.DuckDBPyConnection, scope: Scope) -> None:
-    """Add the temporary table `scoped (attempt, round)`: the attempts of a scope, tries without a completion among them.
+    """Add the temporary table `scoped (attempt, round, model)`: a scope's attempts, tries without a completion among them.
 
-    `round` is the round that draws on the attempt. An attempt that another run paid for is drawn on by the round in which this
-    run asks its model.
+    `round` is the round that draws on the attempt, and `model` the name that its model has there: known weights are one model
+    under whatever name and in whatever run they were asked before.
     """
     if scope.draw_on == "recipe" and scope.asked is not None:
         _attach_prompts(connection, scope.run, scope.asked.prompter)
@@ -300,7 +300,7 @@ _OF_RUN = """
     SELECT question FROM run_questions WHERE run = $run
     EXCEPT SELECT question FROM held_out_questions WHERE run = $run"""
 
-_EVERYTHING = f"SELECT a.id AS attempt, a.round FROM attempts a WHERE a.kind IN {KINDS}"
+_EVERYTHING = f"SELECT a.id AS attempt, a.round, a.model FROM attempts a WHERE a.kind IN {KINDS}"
 _ANY = f"{_EVERYTHING} AND a.question IN ({_OF_RUN})"
 
 # The weights are known, or the run, the round and the model stand for them.
@@ -310,7 +310,7 @@ WITH kinds AS (
 ), answerers AS (
     SELECT unnest($rounds::INTEGER[]) AS round, unnest($models::VARCHAR[]) AS model, unnest($weights::VARCHAR[]) AS weights
 )
-SELECT a.id AS attempt, min(w.round) AS round
+SELECT a.id AS attempt, min(w.round) AS round, arg_min(w.model, w.round) AS model
 FROM attempts a
 JOIN kinds k ON k.kind = a.kind AND k.parameters = a.parameters::VARCHAR AND a.sample_index < k.k
 JOIN prompts_here p ON p.question = a.question AND a.prompt = if(a.kind = 'rationalized', p.hinted, p.plain)

@@ -139,7 +139,7 @@ def status(
     scope = newest_scope(kept, opened)
     rows = select_rows(kept, opened.recipe, scope)
     funnel = count_funnel(kept, opened.recipe, scope, rows)
-    newest, cost = newest_version(kept, opened), cost_of(kept, opened.run)
+    newest, cost = newest_version(kept, opened), cost_of(kept, scope)
     exported = bool(newest.name) and newest.attempts == frozenset(rows["attempt"])
     spending = kept.sql("SELECT * EXCLUDE (run) FROM spending WHERE run = ?", [opened.run])
     versions = kept.sql(

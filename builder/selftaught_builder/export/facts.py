@@ -14,8 +14,10 @@ from selftaught_builder.costs import cost_of
 from selftaught_builder.evaluation.statistics import wilson
 from selftaught_builder.funnel import Funnel
 from selftaught_builder.policies import as_policy
+from selftaught_builder.policy import filter_of
+from selftaught_builder.reading import reading
 from selftaught_builder.recipe import Recipe
-from selftaught_builder.scope import Scope, scoped
+from selftaught_builder.scope import Scope
 from selftaught_builder.store import Store, run_sql
 
 MADE_WITH = ("kind", "model", "weights", "endpoint", "parameters", "recipe")
@@ -43,7 +45,7 @@ def facts_of(
     """
     rows = pl.concat(parts.values())
     hinted = rows.filter(pl.col("kind") == "rationalized").height
-    policy, cost = as_policy(recipe.keep), cost_of(store, scope.run)
+    policy, cost = as_policy(recipe.keep), cost_of(store, scope)
     return {
         "name": recipe.name,
         "description": recipe.description,
@@ -64,7 +66,7 @@ def facts_of(
         "splits": {name: part.height for name, part in parts.items()},
         "rows": rows.height,
         "rationalized": hinted,
-        "made_with": _made_with(store, scope, rows),
+        "made_with": _made_with(store, recipe, scope, rows),
         "sources": _sources(store, scope.run),
         "cost": {"usd": cost.usd, "per_row": cost.per_row(rows.height), "unpriced": cost.unpriced},
         "later": _later(store, recipe.name, version),
@@ -72,12 +74,12 @@ def facts_of(
     }
 
 
-def _made_with(store: Store, scope: Scope, rows: pl.DataFrame) -> list[dict[str, Any]]:
+def _made_with(store: Store, recipe: Recipe, scope: Scope, rows: pl.DataFrame) -> list[dict[str, Any]]:
     """How the version's rows were made, and of how many attempts they are what is left."""
     pooled = scope.draw_on != "recipe"
     by = [name for name in MADE_WITH if pooled or name != "recipe"]
     rows = rows.with_columns(pl.col("recipe").fill_null("unknown"))
-    with scoped(store, scope) as connection:
+    with reading(store, scope, filter_of(recipe)) as connection:
         attempts = run_sql(connection, _ATTEMPTS).with_columns(pl.col("recipe").fill_null("unknown"))
     attempts = attempts.group_by(by).agg(pl.col("attempts").sum(), pl.col("seed_honoured").all(ignore_nulls=False))
     counted = rows.group_by(by).agg(pl.len().cast(pl.Int64).alias("rows"))
@@ -86,9 +88,9 @@ def _made_with(store: Store, scope: Scope, rows: pl.DataFrame) -> list[dict[str,
 
 
 _ATTEMPTS = """
-SELECT a.kind, a.model, a.weights, a.endpoint, a.parameters::VARCHAR AS parameters, a.recipe,
-       bool_and(a.seed_honoured) AS seed_honoured, count(*) AS attempts
-FROM attempts a JOIN scoped s ON s.attempt = a.id GROUP BY ALL
+SELECT kind, model, weights, endpoint, parameters::VARCHAR AS parameters, recipe,
+       bool_and(seed_honoured) AS seed_honoured, count(*) AS attempts
+FROM audited GROUP BY ALL
 """
 
 

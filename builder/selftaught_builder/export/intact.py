@@ -75,12 +75,14 @@ def _damaged(folder: Path, files: str | None) -> InputError:
     there = hashes_of(folder)
     recorded = orjson.loads(files) if files else there
     wrong = [name for name in sorted({*there, *recorded}) if there.get(name) != recorded.get(name)]
-    again = "`selftaught export` writes the newest version again, `selftaught run --from ROUND/export` an earlier one"
+    again = "`selftaught export` writes the newest version again, `selftaught run --from ROUND/export` that of a round"
     if wrong:
         states = [f"data/{name} is {_state(name, there, recorded)}" for name in wrong]
         return InputError(f"is not what was exported: {', '.join(states)}", place=folder, mend=f"{again}.")
     if files:
-        mend = f"Delete it: {again}. Words of your own belong under `description` in the recipe."
+        mend = (
+            "Delete it and run `selftaught export`, which writes it again. Your own words belong under `description`."
+        )
         return InputError("is missing, or not the card that was exported", place=folder / CARD, mend=mend)
     return InputError("is not what was exported: its card or its data has changed", place=folder, mend=f"{again}.")
 

@@ -184,7 +184,7 @@ def _mend(place: _Place, tables: Mapping[str, pa.Table], card: str, scratch: Pat
         sync(written)
         written.replace(readme)
         sync(place.folder)
-        return (f"the card of {place.name} is written again: its figures have changed",)
+        return (f"the card of {place.name} is written again",)
     return ()
 
 

@@ -171,7 +171,7 @@ def collect(store: Store, recipe: Recipe, scope: Scope) -> LoopReport:
         "Right answers with a false equation": leaks,
     }
     newest = next((one.version_rows for one in reversed(counted) if one.version), 0)
-    cost = cost_of(store, run)
+    cost = cost_of(store, scope)
     return LoopReport(
         run=run,
         recipe=about["recipe_name"],
