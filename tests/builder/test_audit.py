@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from selftaught_builder.audit import audits, find_audit, run_audit
+from selftaught_builder.audit import audits, find_audit, run_audits
 from selftaught_builder.comparison import Comparison, compare_policies
 from selftaught_builder.errors import InputError, PolicyError
 from selftaught_builder.policies import as_policy
+from selftaught_builder.recipe import Recipe
 from selftaught_builder.scope import Scope, scope_of
 from selftaught_builder.verification import verify
 from support.command import environment, selftaught
@@ -56,7 +58,11 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Scripted:
 
 
 def found(scripted: Scripted, name: str) -> list[dict]:
-    return run_audit(scripted.store, scripted.room.recipe, scripted.scope, find_audit(name)).to_dicts()
+    return audited(scripted, scripted.room.recipe, scripted.scope, name).to_dicts()
+
+
+def audited(scripted: Scripted, recipe: Recipe, scope: Scope, name: str) -> pl.DataFrame:
+    return run_audits(scripted.store, recipe, scope, [find_audit(name)])[name]
 
 
 def test_there_are_six_audits_and_each_says_how_to_read_it() -> None:
@@ -74,7 +80,7 @@ def test_false_equations_among_the_kept_are_found(scripted: Scripted) -> None:
 
 def test_a_policy_against_false_equations_leaves_that_audit_empty(scripted: Scripted) -> None:
     strict = scripted.room.recipe.model_copy(update={"keep": "equations <> 'fail'"})
-    assert run_audit(scripted.store, strict, scripted.scope, find_audit("false_equation")).is_empty()
+    assert audited(scripted, strict, scripted.scope, "false_equation").is_empty()
 
 
 def test_hinted_stands_against_unhinted(scripted: Scripted) -> None:
@@ -117,7 +123,7 @@ def test_an_answer_that_only_the_flexible_reading_finds_is_found(scripted: Scrip
 
 def test_another_run_is_none_of_an_audits_business(scripted: Scripted) -> None:
     for name in NAMES:
-        assert run_audit(scripted.store, scripted.room.recipe, Scope("another"), find_audit(name)).is_empty()
+        assert audited(scripted, scripted.room.recipe, Scope("another"), name).is_empty()
     assert found(scripted, "never_pass")
 
 
@@ -126,7 +132,7 @@ def test_an_unknown_audit_and_a_wrong_policy_are_input_errors(scripted: Scripted
         find_audit("luck")
     wrong = scripted.room.recipe.model_copy(update={"keep": "answr = 'pass'"})
     with pytest.raises(PolicyError, match="answr"):
-        run_audit(scripted.store, wrong, scripted.scope, find_audit("never_pass"))
+        audited(scripted, wrong, scripted.scope, "never_pass")
 
 
 def test_the_command_prints_json(scripted: Scripted) -> None:

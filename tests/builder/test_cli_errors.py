@@ -300,8 +300,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Scripted:
         {"question": EVIL, "answer": ""},
     ]
     rows += [{"question": EVIL, "answer": {"x": EVIL}}, {"question": "q", "answer": "7", "choices": {EVIL: EVIL}}]
-    questions = {"source": "questions.jsonl", "id": "id"}
-    made = Scripted(tmp_path_factory.mktemp("hostile") / "sums", rows, questions=questions, keep="answer = 'pass'")
+    pooled = {"draw_on": "store"}  # also what weights of another name have written
+    keys = {"questions": {"source": "questions.jsonl", "id": "id"}, "keep": "answer = 'pass'", "export": pooled}
+    made = Scripted(tmp_path_factory.mktemp("hostile") / "sums", rows, **keys)
     made.attempt(0, f"{EVIL} 2 + 3 = 6. The answer is 5.", model=EVIL, endpoint=EVIL, weights=EVIL)
     made.attempt(0, f"{EVIL} The answer is 6.", finish_reason=EVIL)
     made.attempt(0, "", error="server", error_text=EVIL, finish_reason="")

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from selftaught_builder.endpoints import Identity
 from selftaught_builder.errors import EndpointError, InputError, RecipeError
 from selftaught_builder.funnel import count_funnel
 from selftaught_builder.keys import seed_of
@@ -26,6 +27,7 @@ from selftaught_builder.policy import filter_of
 from selftaught_builder.probing.asking import verify_room
 from selftaught_builder.probing.judge import Vote, read_vote
 from selftaught_builder.probing.withhold import without_answer
+from selftaught_builder.provenance import record_round
 from selftaught_builder.questions import Question
 from selftaught_builder.reading import reading
 from selftaught_builder.recipe import Recipe
@@ -53,7 +55,10 @@ JUDGES = [[r"1\. We think it through", FLAWED], ["numbered steps", f"Step 1 hold
 def scripted(folder: Path, server: OpenAIServer, names: list[str], **recipe: Any) -> Scripted:
     """A room whose attempts were written by the model that answers at the server."""
     recipe = {"endpoint": {"model": "stand-in", "kind": "openai", "base_url": server.url, "timeout": 20}, **recipe}
-    return Scripted(folder, verify=["answer", "hint_leak", *names], keep="answer = 'pass'", **recipe)
+    made = Scripted(folder, verify=["answer", "hint_leak", *names], keep="answer = 'pass'", **recipe)
+    with made.store.writer():
+        record_round(made.store, made.room.run, 1, made.room.recipe, [Identity(server.url, "stand-in", "unknown")])
+    return made
 
 
 def write(made: Scripted, question: int, completion: str | None = None, **columns: Any) -> str:
@@ -213,7 +218,8 @@ def test_a_judge_of_its_own_is_asked_with_its_own_model_and_key(
     monkeypatch.setenv("JUDGE_KEY", "sk-judge-canary")
     other_server.configure(says=JUDGES, models=["wise"], api_key="sk-judge-canary")
     settings = {"kind": "openai", "model": "wise", "base_url": other_server.url, "api_key_env": "JUDGE_KEY"}
-    made = scripted(tmp_path, openai_server, ["judge"], verifiers={"judge": {"endpoint": settings, "votes": 1}})
+    judge, pooled = {"endpoint": settings, "votes": 1}, {"draw_on": "store"}
+    made = scripted(tmp_path, openai_server, ["judge"], verifiers={"judge": judge}, export=pooled)
     elsewhere = write(made, 0, WORKED, weights="sha256:other")
     made.verify()
     asked, _ = verify_room(made.room)

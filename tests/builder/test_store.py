@@ -386,14 +386,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_really_full_disk_does_the_same(small_disk: Path) -> None:
     scripted = Scripted(small_disk / "sums")
-    fill(scripted, 20)
+    fill(scripted, 15)
     room = shutil.disk_usage(small_disk).free - 65536
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(room))
     done = selftaught("verify", scripted.room.folder)
     assert count(Store(scripted.store.path)) == 0
     ballast.unlink()
-    check_full_then_mended(scripted, done, 20)
+    check_full_then_mended(scripted, done, 15)
 
 
 # Copies and links.

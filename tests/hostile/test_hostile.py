@@ -307,16 +307,14 @@ def test_a_card_is_no_more_than_a_card(done: Place, tmp_path: Path, one: Hostile
     from selftaught_builder.funnel import count_funnel
 
     room = open_room(done.room)
-    policy = f"answer = 'pass' -- {one.value}".replace("\0", "")
-    recipe = room.recipe.model_copy(update={"keep": policy})
-    recipe = recipe.model_copy(update={"questions": recipe.questions.model_copy(update={"licence": one.value})})
+    policy = {"name": "", "sql": f"answer = 'pass' -- {one.value}".replace("\0", "")}
     store, scope = room.store(), scope_of(room.store(), room)
     rows = select_rows(store, room.recipe, scope)
     funnel = count_funnel(store, room.recipe, scope, rows)
-    facts = facts_of(store, recipe, scope, funnel, {"answer": "1"}, {"train": rows}, "v1")
+    facts = facts_of(store, room.recipe, scope, funnel, {"answer": "1"}, {"train": rows}, "v1")
     names = ("kind", "model", "weights", "endpoint", "parameters", "recipe")
     made_with = [{**dict.fromkeys(names, one.value), "seed_honoured": None, "attempts": 1, "rows": 1}]
-    hostile = {"run": one.value, "made_with": made_with, "sources": [one.value]}
+    hostile = {"run": one.value, "made_with": made_with, "sources": [one.value], "policy": policy, "licence": one.value}
     card = render_card({**facts, **hostile}, "v1")
     pooled = render_card({**facts, **hostile, "draw_on": "store"}, "v1")
     card += pooled.split("---\n", 2)[2]

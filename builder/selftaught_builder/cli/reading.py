@@ -135,9 +135,9 @@ def status(
     if lineage:
         _print_lineage(kept, lineage, json=json)
         return
-    require_run(kept, opened.run)
     scope = newest_scope(kept, opened)
     rows = select_rows(kept, opened.recipe, scope)
+    require_run(kept, opened.run)
     funnel = count_funnel(kept, opened.recipe, scope, rows)
     newest, cost = newest_version(kept, opened), cost_of(kept, scope)
     exported = bool(newest.name) and newest.attempts == frozenset(rows["attempt"])
@@ -254,7 +254,7 @@ def audit(
     if name == "policy":
         _compare(room, policies or [], examples, store, run, show_sql=show_sql, json=json)
         return
-    from selftaught_builder.audit import audits, find_audit, lacking_verifiers, run_audit
+    from selftaught_builder.audit import audits, find_audit, lacking_verifiers, run_audits
     from selftaught_builder.cli.display import console, plain, show_frame, show_json
     from selftaught_builder.provenance import require_run
     from selftaught_builder.room import open_room
@@ -268,11 +268,11 @@ def audit(
         return
     opened = open_room(room, store=store, run=run)
     kept = opened.store()
-    require_run(kept, opened.run)
     scope = scope_of(kept, opened)
     # One that is asked for by name is refused; of all of them the others run.
     lacking = {} if name else {one.name: lacking_verifiers(one, opened.recipe) for one in chosen}
-    results = {one.name: run_audit(kept, opened.recipe, scope, one) for one in chosen if not lacking.get(one.name)}
+    results = run_audits(kept, opened.recipe, scope, [one for one in chosen if not lacking.get(one.name)])
+    require_run(kept, opened.run)
     if json:
         skipped = {name: {"needs": needs} for name, needs in lacking.items() if needs}
         show_json({**{name: frame.to_dicts() for name, frame in results.items()}, **skipped})
