@@ -73,10 +73,17 @@ class Accounts:
     wasted_in_all: Figures
 
 
-def count_accounts(store: Store, room: Room) -> Accounts:
-    """Count what a run paid for. Raises what `fates.fates_of` raises."""
+def count_accounts(store: Store, room: Room, fates: pl.DataFrame | None = None) -> Accounts:
+    """Count what a run paid for. Raises what `fates.fates_of` raises.
+
+    Args:
+        store: the store, verified.
+        room: its run and recipe.
+        fates: what `fates.fates_of` returns for the newest scope, if it is known.
+    """
     newest = newest_version(store, room)
-    fates = fates_of(store, room.recipe, newest_scope(store, room)).filter(pl.col("run") == room.run)
+    fates = fates_of(store, room.recipe, newest_scope(store, room)) if fates is None else fates
+    fates = fates.filter(pl.col("run") == room.run)
     within, earlier = (pl.col("attempt").is_in(list(part)) for part in (newest.attempts, newest.earlier))
     place = (
         pl.when(within)

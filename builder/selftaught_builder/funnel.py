@@ -98,7 +98,13 @@ GROUP BY ALL ORDER BY ALL
 """
 
 
-def count_funnel(store: Store, recipe: Recipe, scope: Scope, exported: pl.DataFrame | None = None) -> Funnel:
+def count_funnel(
+    store: Store,
+    recipe: Recipe,
+    scope: Scope,
+    exported: pl.DataFrame | None = None,
+    fates: pl.DataFrame | None = None,
+) -> Funnel:
     """Count the funnel of a run, or of some of its rounds.
 
     Args:
@@ -106,12 +112,13 @@ def count_funnel(store: Store, recipe: Recipe, scope: Scope, exported: pl.DataFr
         recipe: its policy says what is kept.
         scope: the run, and which of its rounds.
         exported: the rows to export, where they are known; else they are selected.
+        fates: what `fates.fates_of` returns for them, if it is known.
 
     Raises:
         PolicyError: the policy is no SQL predicate over the store's columns.
     """
     rows = select_rows(store, recipe, scope) if exported is None else exported
-    fates = fates_of(store, recipe, scope, rows)
+    fates = fates_of(store, recipe, scope, rows) if fates is None else fates
     with store.read() as connection:
         asked = run_sql(connection, "SELECT question FROM run_questions WHERE run = ?", [scope.run])
         gone = connection.execute(_REJECTED, [HELD_OUT, scope.run]).fetchall()

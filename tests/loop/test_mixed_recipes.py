@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,8 +35,9 @@ from support.stores import write_room
 
 QUESTIONS = [
     {"question": f"A box holds {n} pens and {n + 3} are put in. How many?", "answer": str(2 * n + 3)}
-    for n in range(1, 6)
+    for n in range(1, 4)
 ]
+EXAMPLES = int(os.environ.get("MIXED_RECIPES", "4"))
 MODELS = {
     "known": "sha256:" + "a" * 16,
     "other": "sha256:" + "b" * 16,
@@ -191,7 +193,7 @@ def check_counts(room: Room, version: Version | None) -> None:
 
 
 @settings(
-    max_examples=25,
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.generate],

@@ -123,6 +123,7 @@ def status(
     )
     from selftaught_builder.costs import cost_line, cost_of
     from selftaught_builder.export.selection import select_rows
+    from selftaught_builder.fates import fates_of
     from selftaught_builder.funnel import count_funnel
     from selftaught_builder.newest import newest_version
     from selftaught_builder.provenance import require_run
@@ -138,7 +139,8 @@ def status(
     scope = newest_scope(kept, opened)
     rows = select_rows(kept, opened.recipe, scope)
     require_run(kept, opened.run)
-    funnel = count_funnel(kept, opened.recipe, scope, rows)
+    fates = fates_of(kept, opened.recipe, scope, rows)
+    funnel = count_funnel(kept, opened.recipe, scope, rows, fates)
     newest, cost = newest_version(kept, opened), cost_of(kept, scope)
     exported = bool(newest.name) and newest.attempts == frozenset(rows["attempt"])
     spending = kept.sql("SELECT * EXCLUDE (run) FROM spending WHERE run = ?", [opened.run])
@@ -147,7 +149,7 @@ def status(
         "WHERE recipe_name = ? ORDER BY number",
         [opened.recipe.name],
     )
-    accounts, endpoints = count_accounts(kept, opened), count_endpoints(kept, opened.run).to_dicts()
+    accounts, endpoints = count_accounts(kept, opened, fates), count_endpoints(kept, opened.run).to_dicts()
     budget, broken = budget_of(opened), broken_verifiers(kept, opened.recipe, scope)
     if json:
         counts = {**asdict(funnel), "beyond_limit": funnel.not_asked, "would_export": not exported}
