@@ -107,7 +107,8 @@ SELECT run, round, kind, model,
        count(*) AS attempts,
        count(*) FILTER (error IS NULL) AS completions,
        count(*) FILTER (finish_reason = 'length') AS truncated,
-       sum(tokens_in) AS tokens_in, sum(tokens_out) AS tokens_out, sum(tokens_cached) AS tokens_cached,
+       sum(tokens_in)::BIGINT AS tokens_in, sum(tokens_out)::BIGINT AS tokens_out,
+       sum(tokens_cached)::BIGINT AS tokens_cached,
        sum(cost) AS cost, sum(latency) AS request_seconds
 FROM attempts GROUP BY ALL ORDER BY ALL
 """
