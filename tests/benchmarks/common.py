@@ -65,7 +65,7 @@ def sampler(store: Store, endpoint: object, concurrency: int) -> Sampler:
     """Return the product's sampler over an entered endpoint."""
     identity = Identity("bench", "stand-in", "bench")
     dispatch = Dispatch([Lane(endpoint, identity, Gate(concurrency))])
-    return Sampler(store, dispatch, Context("bench", 1, PARAMETERS, 0))
+    return Sampler(store, dispatch, Context("bench", 1, PARAMETERS, 0, "bench"))
 
 
 @contextmanager

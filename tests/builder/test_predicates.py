@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 import pytest
 from hypothesis import given
@@ -120,7 +122,7 @@ def test_every_function_that_duckdb_calls_unstable_is_refused(connection: duckdb
             check_repeatable(connection, f"SELECT {name}()", "keep")
 
 
-def test_it_is_found_before_anything_is_asked(tmp_path: Scripted) -> None:
+def test_it_is_found_before_anything_is_asked(tmp_path: Path) -> None:
     """By a dry run, by a run (the endpoint is not there), and in the questions of an endpoint verifier or a query."""
     room = Scripted(tmp_path / "sums", keep="answer = 'passed'").room.folder
     for command in (
@@ -144,7 +146,7 @@ def test_it_is_found_before_anything_is_asked(tmp_path: Scripted) -> None:
         ("lucky", {"sql": "SELECT id AS attempt, random() < 0.5 AS outcome FROM attempts"}),
     ],
 )
-def test_verifiers_are_held_to_it_too(tmp_path: Scripted, verifier: str, options: dict[str, str]) -> None:
+def test_verifiers_are_held_to_it_too(tmp_path: Path, verifier: str, options: dict[str, str]) -> None:
     made = Scripted(
         tmp_path / "sums", verify=["answer", "hint_leak", verifier], keep="true", verifiers={verifier: options}
     )
@@ -152,7 +154,7 @@ def test_verifiers_are_held_to_it_too(tmp_path: Scripted, verifier: str, options
         check(made.room)
 
 
-def test_a_policy_and_an_audit_say_which_verifier_they_lack(tmp_path: Scripted) -> None:
+def test_a_policy_and_an_audit_say_which_verifier_they_lack(tmp_path: Path) -> None:
     made = Scripted(tmp_path / "sums", verify=["answer"], keep="answer = 'pass'", rationalize={"k": 0})
     made.attempt(0)
     made.verify()
