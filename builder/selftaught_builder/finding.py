@@ -53,8 +53,8 @@ def find(store: Store, room: Room, what: str) -> Found | Unasked:
     Args:
         store: the store.
         room: its run, and the source for what the store does not have.
-        what: a question's id, its hash, its row number in the source, or an attempt's id, looked for in this order; of hash and
-            attempt's id the beginning is enough.
+        what: a question's id, its hash, its row number in the source, an attempt's key, as a dataset's rows name it, or its id,
+            looked for in this order; of hash and attempt's id the beginning is enough.
 
     Raises:
         InputError: there is nothing of that name, or several.
@@ -74,6 +74,9 @@ def find(store: Store, room: Room, what: str) -> Found | Unasked:
             question = _read(room, lambda one: one.row == found.row)
             return _of(found, question) if question else found
         return found or _in_source(store, room, what)
+    succeeded = _rows(store, "SELECT question, id FROM attempts WHERE key = $what AND error IS NULL", what=what)
+    if succeeded:
+        return Found(*succeeded[0])
     if len(what) >= _PREFIX:
         rows = _rows(store, _BEGINNING, what=what)
         exact = [row for row in rows if what in row]

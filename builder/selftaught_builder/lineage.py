@@ -45,8 +45,8 @@ def lineage(store: Store, id: str) -> list[Step]:
 
     Args:
         store: the store.
-        id: an attempt's id, a version's name (v3-1a2b3c4d), or VERSION:ROW with the row counted from 0, through the splits in
-            the order train, validation.
+        id: an attempt's id, or its key (of its tries the success), a version's name (v3-1a2b3c4d), or VERSION:ROW with the row
+            counted from 0, through the splits in the order train, validation.
 
     Raises:
         InputError: the store has nothing of this id.
@@ -89,8 +89,8 @@ class _Walk:
             raise InputError(
                 f"no attempt or dataset version `{id}` in this store",
                 place="lineage",
-                mend="Name an attempt's id, a version (v1-1a2b3c4d), or one of its rows (v1-1a2b3c4d:0). The column `attempt` "
-                "of a version's rows holds their ids; `selftaught status ROOM` lists the versions.",
+                mend="Name an attempt's id or key, a version (v1-1a2b3c4d), or one of its rows (v1-1a2b3c4d:0). The column "
+                "`attempt` of a version's rows holds their keys; `selftaught status ROOM` lists the versions.",
             )
         run, number, kind, parent, question, gold, prompt, style, model, weights, endpoint, verdict, error = found[0]
         facts = {
@@ -176,7 +176,7 @@ SELECT a.run, a.round, a.kind, a.parent, q.question, q.gold, a.prompt, p.style, 
        (SELECT [v.outcome, v.reason] FROM verdicts v JOIN verifiers s ON s.name = v.verifier AND s.version = v.version
         WHERE v.attempt = a.id AND v.verifier = 'answer'), a.error
 FROM attempts a LEFT JOIN questions q ON q.hash = a.question LEFT JOIN prompts p ON p.hash = a.prompt
-WHERE a.id = $id
+WHERE a.id = $id OR (a.key = $id AND a.error IS NULL)
 """
 
 # Known weights are one model wherever they were served; of unknown ones each round is another.

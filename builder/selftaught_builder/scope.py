@@ -141,11 +141,12 @@ def scope_of(store: Store, room: Room, prompter: Prompter | None = None) -> Scop
         room: its recipe and run.
         prompter: renders the recipe's prompts; the room's own if None.
     """
-    recipe = room.recipe
-    trains = recipe.train is not None
-    rounds = _rounds(store, room.run)
-    last = max((row["round"] for row in rounds), default=1) if trains else 1
-    scope = Scope(room.run, recipe.export.draw_on, None, 1, max(last, 1), recipe.rounds.data == "accumulate")
+    recipe, rounds = room.recipe, _rounds(store, room.run)
+    # Without training there is one round; but a run may have had more before its recipe lost its `train`.
+    one_round = recipe.train is None and recipe.export.draw_on == "recipe"
+    last = 1 if one_round else max((row["round"] for row in rounds), default=1)
+    accumulate = recipe.train is None or recipe.rounds.data == "accumulate"
+    scope = Scope(room.run, recipe.export.draw_on, None, 1, last, accumulate)
     if scope.draw_on != "recipe":
         return replace(scope, whole_conversations=True)
     kinds = [

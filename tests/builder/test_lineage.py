@@ -70,6 +70,8 @@ def test_a_row_is_walked_to_the_base(loop: Loop) -> None:
     assert steps[8].facts["wrote"] == "2 of its rows"
     assert ends(steps) == [UNTRAINED, UNTRAINED]
     assert lineage(loop.store, ids[3])[0].name == ids[3]
+    key = ids[3].split(".")[0]  # as a dataset's rows name it
+    assert lineage(loop.store, key)[0].facts == lineage(loop.store, ids[3])[0].facts
     assert lineage(loop.store, "v2-bbbbbbbb")[0].facts["rows"] == 2
 
 

@@ -279,3 +279,35 @@ def test_the_command_shows_it_in_a_hundred_columns_and_prints_json(scripted: Scr
     refused = selftaught("audit", folder, "why", "1", "2")
     assert refused.returncode == 2
     assert "2 names where one is needed" in refused.stderr
+
+
+def test_an_attempt_is_found_by_its_key_as_a_datasets_rows_name_it(tmp_path: Path) -> None:
+    made = Scripted(tmp_path / "sums")
+    failed = made.attempt(0, "", sample_index=0, error="server", finish_reason="")
+    key = failed.split(".")[0]
+    came = made.attempt(0, sample_index=0, id=f"{key}.2", **{"try": 2})
+    made.verify()
+    assert find(made.store, made.room, key) == Found(made.questions[0].hash, came)
+
+
+def test_what_the_recipe_does_not_ask_for_says_why(tmp_path: Path) -> None:
+    made = Scripted(tmp_path / "sums", sample={"k": 2}, rationalize={"k": 1})
+    reasons = {
+        made.attempt(0, sample_index=0): "",
+        made.attempt(0, sample_index=5): "sample 6 of its question, and the recipe asks for 2",
+        made.attempt(
+            0, sample_index=1, weights="sha256:other"
+        ): "the recipe asks other weights than sha256:other (scripted)",
+        made.attempt(
+            0, sample_index=1, id="warm.1", parameters='{"temperature":2}'
+        ): 'sampled with {"temperature":2}; the recipe',
+        made.attempt(0, sample_index=1, id="worded.1", prompt="p" * 32): "asked under another prompt",
+        made.attempt(0, kind="rationalized", sample_index=0): "rationalized, though a sample of its question is kept",
+    }
+    made.verify()
+    tried = {one.id: " ".join(one.because) for one in why(made.store, made.room, made.questions[0].hash).attempts}
+    for attempt, reason in reasons.items():
+        assert reason in tried[attempt], tried[attempt]
+    room = made.amended(rationalize={"k": 0})
+    tried = {one.id: one.because for one in why(made.store, room, made.questions[0].hash).attempts}
+    assert tried[[*reasons][-1]] == ["not what the recipe asks for: the recipe does not rationalize"]

@@ -99,7 +99,8 @@ def status(
     lineage: Annotated[
         str | None,
         typer.Option(
-            metavar="ID", help="Walk back to the base model from an attempt's id, a version, or VERSION:ROW (from 0)."
+            metavar="ID",
+            help="Walk back to the base model from an attempt's id or key, a version, or VERSION:ROW (from 0).",
         ),
     ] = None,
     store: StorePath = None,
