@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from selftaught_builder.changes import changed_recipe
-from support.command import selftaught
+from support.inside import inside
 from support.rooms import write_room
 from support.servers import OpenAIServer
 from support.stores import Scripted
@@ -78,45 +78,45 @@ def test_an_edited_example_is_another_prompt(scripted: Scripted) -> None:
 
 def test_run_and_sample_say_it_before_they_ask(openai_server: OpenAIServer, tmp_path: Path) -> None:
     room = write_room(tmp_path / "room", openai_server.url, questions=3, endpoint=PRICES)
-    assert selftaught("run", room).returncode == 0
+    assert inside("run", room).returncode == 0
     recipe = yaml.safe_load((room / "recipe.yaml").read_text())
     recipe["sample"]["temperature"] = 0.2
     (room / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     before = openai_server.stats()["requests"]
     for command in ("run", "sample"):
-        done = selftaught(command, room, "--dry-run")
+        done = inside(command, room, "--dry-run")
         assert "the recipe has changed since the last run: temperature 0.7 → 0.2; " in done.stdout
         assert "attempts no longer count (they had cost $0.000" in done.stdout
-        told = json.loads(selftaught(command, room, "--dry-run", "--json").stdout)
+        told = json.loads(inside(command, room, "--dry-run", "--json").stdout)
         assert told["changed"]["what"] == ["temperature 0.7 → 0.2"]
         assert next(step["requests"] for step in told["steps"] if step["step"] == "1/sample") == 6
     assert openai_server.stats()["requests"] == before
-    asked = selftaught("sample", room)
+    asked = inside("sample", room)
     assert "the recipe has changed since the last run" in asked.stdout + asked.stderr
-    again = selftaught("run", room)
+    again = inside("run", room)
     assert "the recipe has changed" not in again.stdout + again.stderr
 
 
 def test_status_says_would_export_until_there_is_a_version(openai_server: OpenAIServer, tmp_path: Path) -> None:
     room = write_room(tmp_path / "room", openai_server.url, questions=4, endpoint=PRICES)
     for command in ("sample", "verify"):
-        assert selftaught(command, room).returncode == 0
-    before = selftaught("status", room).stdout
+        assert inside(command, room).returncode == 0
+    before = inside("status", room).stdout
     assert "would export" in before
     assert "exported rows" not in before
-    assert json.loads(selftaught("status", room, "--json").stdout)["funnel"]["would_export"] is True
-    assert selftaught("export", room).returncode == 0
-    after = selftaught("status", room).stdout
+    assert json.loads(inside("status", room, "--json").stdout)["funnel"]["would_export"] is True
+    assert inside("export", room).returncode == 0
+    after = inside("status", room).stdout
     assert "exported rows" in after
     assert "would export" not in after
 
 
 def test_report_counts_what_earlier_sittings_paid_for(openai_server: OpenAIServer, tmp_path: Path) -> None:
     room = write_room(tmp_path / "room", openai_server.url, questions=4, endpoint=PRICES, rationalize={"k": 0})
-    assert selftaught("sample", room).returncode == 0
-    assert selftaught("run", room).returncode == 0
-    told = json.loads(selftaught("report", room, "--json").stdout)
-    status = json.loads(selftaught("status", room, "--json").stdout)
+    assert inside("sample", room).returncode == 0
+    assert inside("run", room).returncode == 0
+    told = json.loads(inside("report", room, "--json").stdout)
+    status = json.loads(inside("status", room, "--json").stdout)
     (sample,) = (stage for stage in told["stages"] if stage["stage"] == "sample")
     (spending,) = status["spending"]
     assert (sample["planned"], sample["completions"], sample["reused"]) == (8, 8, 0)
@@ -127,6 +127,6 @@ def test_report_counts_what_earlier_sittings_paid_for(openai_server: OpenAIServe
     card = next(room.glob("v1-*/README.md")).read_text(encoding="utf-8")
     assert f"Cost of the run so far: ${spending['cost']:.4f}" in card.replace("$0.0001", f"${spending['cost']:.4f}")
     assert "per row" in card
-    shown = selftaught("report", room).stdout
+    shown = inside("report", room).stdout
     assert "Cost in all: $" in shown
     assert "per kept row: $" in shown

@@ -21,7 +21,7 @@ from selftaught_builder.export.version import Version
 from selftaught_builder.loop.training import train_round
 from selftaught_builder.pipeline import export
 from selftaught_builder.scope import record_prompts
-from support.command import selftaught
+from support.inside import inside
 from support.stores import SUMS, Scripted, reasoned
 
 DATA = "data/train-00000-of-00001.parquet"
@@ -85,10 +85,10 @@ def test_the_others_refuse_it(
     scripted: Scripted, damage: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = scripted.export()
-    pushed = selftaught("push", made.folder, "me/set", "--dry-run")
+    pushed = inside("push", made.folder, "me/set", "--dry-run")
     assert pushed.returncode == 0, pushed.stderr
     damage(made.folder)
-    pushed = selftaught("push", made.folder, "me/set", "--dry-run")
+    pushed = inside("push", made.folder, "me/set", "--dry-run")
     assert pushed.returncode == 2
     assert "train-0000" in pushed.stderr or "not a dataset version" in pushed.stderr
     room = scripted.amended(train={"base_model": "org/model", "device": "cpu"})
@@ -110,7 +110,7 @@ def test_evaluate_refuses_it(tmp_path: Path) -> None:
     scripted.attempt(0)
     made = scripted.export(keep="answer = 'pass'")
     empty(made.folder)
-    done = selftaught("evaluate", scripted.room.folder)
+    done = inside("evaluate", scripted.room.folder)
     assert done.returncode == 2
     assert "is not what was exported: data/train-00000-of-00001.parquet is changed" in done.stderr
     assert "`selftaught export` writes" in done.stderr
@@ -124,7 +124,7 @@ def test_a_card_that_a_person_edited_stays_and_is_not_pushed(scripted: Scripted)
     again = export(scripted.room)
     assert "was edited since it was written, and stays so" in again.notes[0]
     assert card.read_text(encoding="utf-8").endswith("My own words.\n")
-    pushed = selftaught("push", made.folder, "me/set", "--dry-run")
+    pushed = inside("push", made.folder, "me/set", "--dry-run")
     assert pushed.returncode == 2
     assert "not the card that was exported" in pushed.stderr
     card.unlink()
@@ -224,12 +224,12 @@ def test_a_version_from_before_is_checked_under_the_old_rule(scripted: Scripted,
 def test_a_version_that_the_store_does_not_know_is_not_pushed(scripted: Scripted) -> None:
     made = scripted.export()
     copy = shutil.copytree(made.folder, made.folder.with_name("v7-00000000"))
-    done = selftaught("push", copy, "me/set", "--dry-run")
+    done = inside("push", copy, "me/set", "--dry-run")
     assert (done.returncode, "the store has no such version" in done.stderr) == (2, True)
     outside = shutil.copytree(made.folder, scripted.room.folder.parent / made.name)
-    done = selftaught("push", outside, "me/set", "--dry-run")
+    done = inside("push", outside, "me/set", "--dry-run")
     assert (done.returncode, "it is not compared" in done.stderr) == (0, True)
-    done = selftaught("push", outside, "me/set", "--dry-run", "--store", scripted.store.path)
+    done = inside("push", outside, "me/set", "--dry-run", "--store", scripted.store.path)
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -15,7 +15,7 @@ from selftaught_builder.policies import shipped_policies
 from selftaught_builder.policy import check_policy
 from selftaught_builder.predicates import OUTCOMES, SenseError, check_repeatable, check_values
 from selftaught_builder.store.schema import create_views
-from support.command import selftaught
+from support.inside import inside
 from support.stores import Scripted
 
 VERIFIERS = {"answer": "1", "equations": "1", "hint_leak": "1"}
@@ -132,7 +132,7 @@ def test_it_is_found_before_anything_is_asked(tmp_path: Path) -> None:
         ["sample", room],
         ["export", room],
     ):
-        done = selftaught(*command)
+        done = inside(*command)
         assert done.returncode == 2, done.stdout
         assert "`answer` is never 'passed'" in done.stderr
         assert "Did you mean 'pass'?" in done.stderr
@@ -158,14 +158,14 @@ def test_a_policy_and_an_audit_say_which_verifier_they_lack(tmp_path: Path) -> N
     made = Scripted(tmp_path / "sums", verify=["answer"], keep="answer = 'pass'", rationalize={"k": 0})
     made.attempt(0)
     made.verify()
-    done = selftaught("audit", made.room.folder)
+    done = inside("audit", made.room.folder)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("not run: needs `equations`") == 2
     assert "lucky_minority" in done.stdout
-    data = selftaught("audit", made.room.folder, "--json")
+    data = inside("audit", made.room.folder, "--json")
     assert '"needs": [\n      "equations"' in data.stdout
-    done = selftaught("audit", made.room.folder, "false_equation")
+    done = inside("audit", made.room.folder, "false_equation")
     assert (done.returncode, "needs `equations`, which the recipe does not run" in done.stderr) == (2, True)
     made.amended(keep="equations <> 'fail'")
-    done = selftaught("status", made.room.folder)
+    done = inside("status", made.room.folder)
     assert (done.returncode, "Add `equations` to `verify`" in done.stderr) == (2, True)
