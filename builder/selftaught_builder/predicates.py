@@ -52,7 +52,7 @@ def check_values(connection: duckdb.DuckDBPyConnection, predicate: str, verifier
         place: where the predicate stands, for the error.
     """
     domains = {**dict.fromkeys((*verifiers, "answer_strict"), OUTCOMES), "kind": KINDS, "answer_kind": ANSWER_KINDS}
-    for node in _nodes(_tree(connection, f"SELECT 1 WHERE\n{predicate}\n")):
+    for node in _nodes(_tree(connection, f"SELECT 1 WHERE\n{predicate}\n"), within=("attempts_wide",)):
         for column, text in _compared(node):
             domain = domains.get(column)
             if domain is not None and not any(_is_meant(node, text, value) for value in domain):
@@ -84,15 +84,23 @@ def _tree(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
     return json.loads(text).get("statements")
 
 
-def _nodes(tree: Any) -> Iterator[Node]:
+def _nodes(tree: Any, within: Collection[str] | None = None) -> Iterator[Node]:
+    """Yield the nodes of a tree; with `within`, those of queries over other tables than these are left out."""
     stack = [tree]
     while stack:
         one = stack.pop()
         if isinstance(one, dict):
+            if within is not None and not _tables(one.get("from_table")) <= set(within):
+                continue  # a column of another table, such as verdicts.answer, holds something else
             yield one
             stack += one.values()
         elif isinstance(one, list):
             stack += one
+
+
+def _tables(source: Any) -> set[str]:
+    """The tables that a FROM clause names."""
+    return {str(one["table_name"]).lower() for one in _nodes(source) if one.get("type") == "BASE_TABLE"}
 
 
 def _changes(node: Node, names: Collection[str]) -> str:

@@ -51,10 +51,13 @@ def _check(version: Path, store: Path | None) -> None:
     from selftaught_builder.store import open_store
 
     folder = version.absolute()
+    beside = folder.parent / "store.duckdb"
     if store is not None:
         check_version(open_store(store), folder, to_publish=True)
     elif (folder.parent / "recipe.yaml").is_file() and (room := open_room(folder.parent)).store_path.exists():
         check_version(room.store(), folder, to_publish=True)
+    elif beside.is_file():
+        check_version(open_store(beside), folder, to_publish=True)
     else:
         errors.print(
             plain(f"{version}: not in its room, so it is not compared with what was exported (--store names a store)")

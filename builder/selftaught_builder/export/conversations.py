@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import polars as pl
 
+from selftaught_builder.errors import StoreError
 from selftaught_builder.prompts import Form, Prompt, Prompter
 from selftaught_builder.scope import StoredQuestion
 from selftaught_builder.store import Store
@@ -46,16 +47,17 @@ class Conversations:
             }
         for hash_, form in recorded:
             if hash_ not in self._prompters:
-                self._prompters[hash_] = Prompter(Form.of_data(orjson.loads(form)), f"prompt form {hash_}")
+                self._prompters[hash_] = _prompter(hash_, form)
 
     def of(self, row: Mapping[str, Any]) -> Messages:
         """Return the turns before the rationale."""
         asked = StoredQuestion(row["question_text"], row["gold"], orjson.loads(row["choices"]))
         form = self._forms.get((row["question"], row["prompt"]))
-        if form is not None:
+        if form is not None and form in self._prompters:
             return self._prompters[form].ask(asked, examples=self.examples).messages
         if row["kind"] != "sampled" or row["prompt"] not in self._stored:
-            raise LookupError(f"no prompt without the hint is known for attempt {row['attempt']}")
+            mend = "Draw on less (`export.draw_on`), or restore a copy of the store."
+            raise StoreError(f"nothing tells the prompt of attempt {row['attempt']}", place="prompt_forms", mend=mend)
         return self._without_examples(self._stored[row["prompt"]])
 
     def _without_examples(self, prompt: Prompt) -> Messages:
@@ -64,6 +66,15 @@ class Conversations:
             return prompt.messages
         system = [message for message in prompt.messages[:1] if message["role"] == "system"]
         return (*system, prompt.messages[-1])
+
+
+def _prompter(hash_: str, form: str) -> Prompter:
+    """Return the renderer of a recorded form; a store may be from anywhere."""
+    try:
+        return Prompter(Form.of_data(orjson.loads(form)), f"prompt form {hash_}")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        mend = "Draw on less (`export.draw_on`), or restore a copy of the store."
+        raise StoreError(f"is no form: {error!r}"[:200], place=f"prompt form {hash_}", mend=mend) from None
 
 
 # Several forms may put a question alike; the recipe's own comes first.
