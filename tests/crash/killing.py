@@ -238,8 +238,7 @@ def dataset(room: Path) -> Dataset:
         newest = "SELECT version, content FROM dataset_versions ORDER BY number DESC LIMIT 1"
         name, content = connection.execute(newest).fetchall()[0]
     rows = pl.concat([pl.read_parquet(file) for file in sorted((room / name / "data").iterdir())])
-    by_key = rows.with_columns(pl.col("attempt").str.split(".").list.first())
-    return Dataset(content, hashlib.sha256(by_key.write_json().encode()).hexdigest())
+    return Dataset(content, hashlib.sha256(rows.write_json().encode()).hexdigest())
 
 
 def make_oldest(path: Path) -> None:

@@ -29,4 +29,4 @@ def test_kills_lose_nothing_double_nothing_and_change_no_row(tmp_path: Path) -> 
     assert (toll.lost, toll.doubled, toll.missing, toll.asked_again, toll.tracebacks) == (0, 0, 0, 0, 0), toll
     assert toll.failed
     assert toll.rows <= toll.requests <= killing.most_requests
-    assert data.rows == whole.rows
+    assert data == whole, "the same rows, and so the same version"
