@@ -75,8 +75,8 @@ class Dataset:
     """A dataset version.
 
     Attributes:
-        content: its content hash, over files and card. It covers how many tries there were, and which of them succeeded.
-        rows: SHA-256 of its rows, without the number of the try.
+        content: its content hash.
+        rows: SHA-256 of its rows.
     """
 
     content: str
