@@ -30,7 +30,7 @@ demo-study *args: setup setup-train
 demo-smollm2: setup setup-train
     #!/usr/bin/env bash
     set -euo pipefail
-    [ -d datasets/smollm2/base ] || .venv-train/bin/python train/smollm2.py "$({{python}} -c 'from selftaught_builder.endpoints.local.smollm2 import find_smollm2; print(find_smollm2())')" datasets/smollm2/base
+    [ -d datasets/smollm2/base ] || .venv-train/bin/python train/smollm2.py "$({{python}} -c 'from selftaught_builder.serving.local.smollm2 import find_smollm2; print(find_smollm2())')" datasets/smollm2/base
     source='gym://gsm_symbolic?seed=1&size=1000'   # no data set in reach: generated word problems
     if [ -f "${SELFTAUGHT_DATA:-none}/svamp/svamp.jsonl" ]; then
         source="$SELFTAUGHT_DATA/svamp/svamp.jsonl"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from selftaught_builder.recipe import Recipe, load_recipe
-    from selftaught_builder.room import Room, open_room
+    from selftaught_builder.room.room import Room, open_room
     from selftaught_builder.store import Store, open_store
 
 __all__ = ["Recipe", "Room", "Store", "load_recipe", "open_room", "open_store"]

@@ -16,10 +16,10 @@ from common import machine, table
 from faults.cases import BY_NAME, CASES
 from faults.lab import PLAIN, Asked
 from faults.labs import running_lab
-from selftaught_builder import pipeline
-from selftaught_builder.pipeline import Silent
-from selftaught_builder.room import open_room
-from selftaught_builder.sampler import Tally
+from selftaught_builder.room.room import open_room
+from selftaught_builder.sampling.sampler import Tally
+from selftaught_builder.stages import pipeline
+from selftaught_builder.stages.pipeline import Silent
 from support.rooms import store_of, write_room
 
 TIMEOUT, RETRIES, CONCURRENCY, SHARE = 5.0, 3, 64, 0.3

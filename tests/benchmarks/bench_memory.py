@@ -12,7 +12,7 @@ from statistics import median
 from common import commit_times, machine, new_store, sampler, settings, table, tasks
 
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
-from selftaught_builder.sampler import Sampler
+from selftaught_builder.sampling.sampler import Sampler
 
 Samples = list[tuple[int, float, float]]
 Commits = list[tuple[float, float]]

@@ -14,9 +14,9 @@ from typing import Any
 
 from common import machine, table
 
-from selftaught_builder import pipeline
-from selftaught_builder.endpoints.ports import free_port
-from selftaught_builder.room import open_room
+from selftaught_builder.room.room import open_room
+from selftaught_builder.serving.ports import free_port
+from selftaught_builder.stages import pipeline
 from support import servers
 from support.rooms import attempts, write_room
 

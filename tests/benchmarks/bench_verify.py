@@ -18,8 +18,8 @@ import polars as pl
 import psutil
 from common import machine, table
 
-from selftaught_builder.keys import attempt_id, attempt_key
-from selftaught_builder.machine import usable_cores
+from selftaught_builder.common.keys import attempt_id, attempt_key
+from selftaught_builder.common.machine import usable_cores
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.store import Store, insert_frame, open_store
 from selftaught_builder.verification import verify

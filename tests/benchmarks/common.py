@@ -15,13 +15,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from selftaught_builder.common.keys import attempt_key
 from selftaught_builder.concurrency import Dispatch, Gate, Lane
 from selftaught_builder.endpoints import Identity
-from selftaught_builder.keys import attempt_key
-from selftaught_builder.prompts import Prompt
+from selftaught_builder.prompts.form import Prompt
 from selftaught_builder.questions import Question
 from selftaught_builder.recipe import EndpointSettings
-from selftaught_builder.sampler import Context, Sampler, Task
+from selftaught_builder.sampling.sampler import Context, Sampler, Task
 from selftaught_builder.store import Store, open_store
 
 PARAMETERS = {"temperature": 0.7, "top_p": 1.0, "max_tokens": 96}

@@ -28,7 +28,7 @@ from selftaught_builder.cli.display import Display
 from selftaught_builder.evaluation.summary import Evaluation, recorded
 from selftaught_builder.loop.loop import Loop, Ran
 from selftaught_builder.loop.steps import Step
-from selftaught_builder.room import Room, open_room
+from selftaught_builder.room.room import Room, open_room
 
 ROOM = Path(__file__).parents[2] / "datasets" / "sums"
 ROUNDS = 2

@@ -6,12 +6,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from selftaught_builder.audit import audits, find_audit, run_audits
-from selftaught_builder.comparison import Comparison, compare_policies
-from selftaught_builder.errors import InputError, PolicyError
-from selftaught_builder.policies import as_policy
+from selftaught_builder.audit.audits import audits, find_audit, run_audits
+from selftaught_builder.audit.comparison import Comparison, compare_policies
+from selftaught_builder.common.errors import InputError, PolicyError
 from selftaught_builder.recipe import Recipe
-from selftaught_builder.scope import Scope, scope_of
+from selftaught_builder.recipe.policies import as_policy
+from selftaught_builder.scope.scope import Scope, scope_of
 from selftaught_builder.verification import verify
 from support.command import environment, selftaught
 from support.stores import SUMS, Scripted, reasoned, right

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from selftaught_builder.probing.asking import verify_room
-from selftaught_builder.scope import Scope
+from selftaught_builder.scope.scope import Scope
+from selftaught_builder.stages.verify import verify_room
 from selftaught_builder.verification import broken_verifiers
 from support.command import selftaught
 from support.stores import Scripted

@@ -14,17 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selftaught_builder import pipeline
-from selftaught_builder.budget import Budget, Hold
+from selftaught_builder.common.errors import BudgetStop, InputError, RecipeError
 from selftaught_builder.endpoints import Reply
 from selftaught_builder.endpoints.listing import listed_prices
 from selftaught_builder.endpoints.replies import parse_completion
-from selftaught_builder.errors import BudgetStop, InputError, RecipeError
 from selftaught_builder.loop.steps import shaping_hash
-from selftaught_builder.pipeline import Asked
 from selftaught_builder.recipe import Budget as Limits
 from selftaught_builder.recipe import EndpointSettings, Prices, load_recipe
-from selftaught_builder.room import open_room
+from selftaught_builder.room.room import open_room
+from selftaught_builder.spending.budget import Budget, Hold
+from selftaught_builder.stages import pipeline
+from selftaught_builder.stages.pipeline import Asked
 from support.rooms import attempts, cli, store_of, write_room
 from support.servers import OpenAIServer
 from support.watching import Noting
@@ -355,7 +355,7 @@ def test_what_is_no_cost_is_unknown(cost: Any) -> None:
 
 
 def test_litellms_own_prices_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    from selftaught_builder.budget import prices_of
+    from selftaught_builder.spending.budget import prices_of
 
     pytest.importorskip("litellm")
     prices = prices_of(Limits(usd=1), EndpointSettings(kind="litellm", model="openai/gpt-4o-mini"))

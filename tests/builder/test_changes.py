@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from selftaught_builder.changes import changed_recipe
+from selftaught_builder.stages.changes import changed_recipe
 from support.inside import inside
 from support.rooms import write_room
 from support.servers import OpenAIServer

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftaught_builder import pipeline
+from selftaught_builder.common.errors import SelftaughtError
 from selftaught_builder.concurrency import Dispatch, Gate, Lane
 from selftaught_builder.concurrency.breaker import BREAK_AFTER, LONGEST_PAUSE, Breaker
 from selftaught_builder.concurrency.climb import START, Climb
 from selftaught_builder.concurrency.gate import CAP, limits_of
 from selftaught_builder.concurrency.pace import Pace
 from selftaught_builder.endpoints import Identity, Reply
-from selftaught_builder.errors import SelftaughtError
-from selftaught_builder.room import open_room
+from selftaught_builder.room.room import open_room
+from selftaught_builder.stages import pipeline
 from support import servers
 from support.rooms import attempts, start_cli, write_room
 from support.servers import OpenAIServer

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from selftaught_builder.durable import sync_tree
+from selftaught_builder.common.durable import sync_tree
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, code: int, *, folders: bool) -> list[str]:

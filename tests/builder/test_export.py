@@ -12,11 +12,11 @@ import pytest
 import yaml
 from datasets import config
 
-from selftaught_builder.errors import InputError
+from selftaught_builder.common.errors import InputError
 from selftaught_builder.export.version import Version
-from selftaught_builder.funnel import Funnel
-from selftaught_builder.pipeline import export
-from selftaught_builder.room import open_room
+from selftaught_builder.room.room import open_room
+from selftaught_builder.selection.funnel import Funnel
+from selftaught_builder.stages.pipeline import export
 from support.stores import SUMS, Scripted, reasoned
 
 CHOICES = [

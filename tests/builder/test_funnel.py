@@ -14,18 +14,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selftaught_builder.accounts import Accounts, Figures, count_accounts
-from selftaught_builder.budget import REFUSALS
+from selftaught_builder.audit.accounts import Accounts, Figures, count_accounts
 from selftaught_builder.cli.display import share
-from selftaught_builder.errors import InputError
-from selftaught_builder.fates import FATES, fates_of, furthest
-from selftaught_builder.funnel import CLASSES, Funnel, count_funnel
-from selftaught_builder.pipeline import Turn, export
-from selftaught_builder.policy import filter_of
+from selftaught_builder.common.errors import InputError
 from selftaught_builder.questions.held_out import HELD_OUT
-from selftaught_builder.reading import reading
-from selftaught_builder.room import Room
-from selftaught_builder.scope import Scope, newest_scope
+from selftaught_builder.room.room import Room
+from selftaught_builder.scope.scope import Scope, newest_scope
+from selftaught_builder.selection.fates import FATES, fates_of, furthest
+from selftaught_builder.selection.funnel import CLASSES, Funnel, count_funnel
+from selftaught_builder.selection.policy import filter_of
+from selftaught_builder.selection.reading import reading
+from selftaught_builder.spending.budget import REFUSALS
+from selftaught_builder.stages.pipeline import Turn, export
 from selftaught_builder.store import Store, run_sql
 from support.command import environment, selftaught
 from support.stores import SUMS, Scripted, reasoned

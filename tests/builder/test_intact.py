@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from selftaught_builder.errors import InputError
+from selftaught_builder.common.errors import InputError
 from selftaught_builder.export.content import content_hash
 from selftaught_builder.export.intact import check_version
 from selftaught_builder.export.version import Version
-from selftaught_builder.loop.training import train_round
-from selftaught_builder.pipeline import export
-from selftaught_builder.scope import record_prompts
+from selftaught_builder.scope.asked_prompts import record_prompts
+from selftaught_builder.stages.pipeline import export
+from selftaught_builder.stages.train import train_round
 from support.inside import inside
 from support.stores import SUMS, Scripted, reasoned
 
@@ -92,7 +92,7 @@ def test_the_others_refuse_it(
     assert pushed.returncode == 2
     assert "train-0000" in pushed.stderr or "not a dataset version" in pushed.stderr
     room = scripted.amended(train={"base_model": "org/model", "device": "cpu"})
-    monkeypatch.setattr("selftaught_builder.loop.training.Trainer.find", lambda *_: _Trainer())
+    monkeypatch.setattr("selftaught_builder.stages.train.Trainer.find", lambda *_: _Trainer())
     with pytest.raises(InputError, match="is not what was exported: data/train-0000"):
         train_round(room, 1, made.name, "org/model", lambda progress: None)
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftaught_builder.keys import attempt_id, attempt_key, prompt_hash, seed_of, weights_identity
+from selftaught_builder.common.keys import attempt_id, attempt_key, prompt_hash, seed_of, weights_identity
 from selftaught_builder.recipe import EndpointSettings
 
 TEXT = st.text(max_size=20)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from selftaught_builder.errors import InputError
+from selftaught_builder.common.errors import InputError
 from selftaught_builder.leakbench import arithmetic, corruption
 from selftaught_builder.leakbench.estimate import rogan_gladen
 from selftaught_builder.leakbench.measure import POLICY, choose_checks, measure, sample

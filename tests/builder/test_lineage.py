@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from selftaught_builder.audit.lineage import ABOVE, Step, lineage
+from selftaught_builder.audit.lineage import BASE as UNTRAINED
 from selftaught_builder.cli.display import console
 from selftaught_builder.cli.report_display import show_lineage
-from selftaught_builder.errors import InputError
-from selftaught_builder.lineage import ABOVE, Step, lineage
-from selftaught_builder.lineage import BASE as UNTRAINED
+from selftaught_builder.common.errors import InputError
 from support.loops import BASE, TRUE, Loop
 
 FIRST, SECOND = "sha256:" + "1" * 16, "sha256:" + "2" * 16

@@ -16,11 +16,11 @@ import pytest
 
 from faults.cases import BY_NAME
 from faults.labs import RunningLab, running_lab
+from selftaught_builder.common.errors import EndpointError
 from selftaught_builder.endpoints import ERRORS, Reply
 from selftaught_builder.endpoints.base import Request
 from selftaught_builder.endpoints.litellm import LiteLLMEndpoint
 from selftaught_builder.endpoints.replies import ERROR_TEXT_LIMIT, NAME_LIMIT
-from selftaught_builder.errors import EndpointError
 from selftaught_builder.recipe import EndpointSettings, Prices
 
 needs_litellm = pytest.mark.skipif(

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from selftaught_builder import pipeline
+from selftaught_builder.common.errors import EndpointError, SelftaughtError
 from selftaught_builder.endpoints import Reply, Request, openai
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
-from selftaught_builder.errors import EndpointError, SelftaughtError
 from selftaught_builder.recipe import EndpointSettings
-from selftaught_builder.room import open_room
+from selftaught_builder.room.room import open_room
+from selftaught_builder.stages import pipeline
 from support.rooms import attempts, cli, write_room
 from support.servers import OpenAIServer
 
@@ -37,7 +37,7 @@ def ask(url: str, *, style: str = "chat", seed: int = 3, **settings: Any) -> Rep
 
 @pytest.fixture
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("selftaught_builder.sampler.FIRST_WAIT", 0.06)
+    monkeypatch.setattr("selftaught_builder.sampling.sampler.FIRST_WAIT", 0.06)
 
 
 def raw(body: object, kind: str = "application/json") -> dict[str, Any]:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from selftaught_builder import shipped
-from selftaught_builder.errors import InputError
+from selftaught_builder.common.errors import InputError
 from selftaught_builder.recipe import load_recipe
+from selftaught_builder.room import shipped
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +26,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_what_the_commands_need(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert "selftaught_builder/templates/star-cot.jinja" in names
+    assert "selftaught_builder/prompts/star-cot.jinja" in names
     assert "selftaught_builder/audits/1_false_equation.sql" in names
     assert any(name.endswith("0001_initial.sql") for name in names)
     assert "selftaught_builder/rooms/gsm8k/recipe.yaml" in names
@@ -39,7 +39,7 @@ def test_an_installed_package_makes_a_room(wheel: Path, tmp_path: Path) -> None:
     made = tmp_path / "rooms" / "mine"
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path\n"
-        "from selftaught_builder.shipped import copy_room, shipped_rooms\n"
+        "from selftaught_builder.room.shipped import copy_room, shipped_rooms\n"
         "assert str(shipped_rooms()).startswith(sys.argv[1]), shipped_rooms()\n"
         "copy_room('gsm8k', 'mine', Path(sys.argv[2]))"
     )

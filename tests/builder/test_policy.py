@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selftaught_builder.errors import PolicyError, RecipeError
-from selftaught_builder.pipeline import check, empty_schema
-from selftaught_builder.policies import Policy, as_policy, shipped_policies
-from selftaught_builder.policy import check_policy, kept_select
+from selftaught_builder.common.errors import PolicyError, RecipeError
 from selftaught_builder.recipe import Questions, Rationalize, Recipe, load_recipe
+from selftaught_builder.recipe.policies import Policy, as_policy, shipped_policies
+from selftaught_builder.selection.policy import check_policy, kept_select
+from selftaught_builder.stages.pipeline import check, empty_schema
 from selftaught_builder.store.schema import wide_select
 from selftaught_builder.verification import versions_of
 from selftaught_verifiers import get_verifier, registered

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftaught_builder.errors import PolicyError, RecipeError
-from selftaught_builder.pipeline import check, empty_schema
-from selftaught_builder.policies import shipped_policies
-from selftaught_builder.policy import check_policy
-from selftaught_builder.predicates import OUTCOMES, SenseError, check_repeatable, check_values
+from selftaught_builder.common.errors import PolicyError, RecipeError
+from selftaught_builder.recipe.policies import shipped_policies
+from selftaught_builder.selection.policy import check_policy
+from selftaught_builder.stages.pipeline import check, empty_schema
+from selftaught_builder.store.predicates import OUTCOMES, SenseError, check_repeatable, check_values
 from selftaught_builder.store.schema import create_views
 from support.inside import inside
 from support.stores import Scripted

@@ -15,23 +15,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from selftaught_builder.audit.lineage import lineage
+from selftaught_builder.common.errors import EndpointError, InputError, RecipeError
+from selftaught_builder.common.keys import seed_of
 from selftaught_builder.endpoints import Identity
-from selftaught_builder.errors import EndpointError, InputError, RecipeError
-from selftaught_builder.funnel import count_funnel
-from selftaught_builder.keys import seed_of
-from selftaught_builder.lineage import lineage
 from selftaught_builder.loop.loop import Loop
-from selftaught_builder.pipeline import check, sample
-from selftaught_builder.plans import failed_questions
-from selftaught_builder.policy import filter_of
-from selftaught_builder.probing.asking import verify_room
 from selftaught_builder.probing.judge import Vote, read_vote
 from selftaught_builder.probing.withhold import without_answer
-from selftaught_builder.provenance import record_round
 from selftaught_builder.questions import Question
-from selftaught_builder.reading import reading
 from selftaught_builder.recipe import Recipe
-from selftaught_builder.room import Room, open_room
+from selftaught_builder.room.room import Room, open_room
+from selftaught_builder.sampling.plans import failed_questions
+from selftaught_builder.sampling.provenance import record_round
+from selftaught_builder.selection.funnel import count_funnel
+from selftaught_builder.selection.policy import filter_of
+from selftaught_builder.selection.reading import reading
+from selftaught_builder.stages.pipeline import check, sample
+from selftaught_builder.stages.verify import verify_room
 from selftaught_builder.verification import chosen_verifiers, verify, versions_of
 from support.rooms import cli, start_cli
 from support.rooms import write_room as write_sums

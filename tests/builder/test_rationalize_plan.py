@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from selftaught_builder.errors import InputError, RecipeError
-from selftaught_builder.keys import attempt_id
-from selftaught_builder.parameters import parameters_of
-from selftaught_builder.plans import Asking, Known, Plan, failed_questions
-from selftaught_builder.prompts import Prompter, load_examples
+from selftaught_builder.common.errors import InputError, RecipeError
+from selftaught_builder.common.keys import attempt_id
+from selftaught_builder.prompts.examples import load_examples
+from selftaught_builder.prompts.prompter import Prompter
 from selftaught_builder.recipe import Prompt
+from selftaught_builder.recipe.parameters import parameters_of
+from selftaught_builder.sampling.plans import Asking, Known, Plan, failed_questions
 from support.stores import EXAMPLES, SUMS, WHO, Scripted, reasoned
 
 CHOICES = [{"question": "Where do fish live?", "choices": {"A": "in trees", "B": "in water"}, "answer": "B"}]

@@ -17,17 +17,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftaught_builder import lanes, pipeline
+from selftaught_builder.common.errors import BudgetStop, EndpointError, RecipeError, SelftaughtError
 from selftaught_builder.concurrency import Dispatch, Gate, Lane, Ticket
 from selftaught_builder.concurrency.breaker import AILMENTS, BREAK_AFTER
-from selftaught_builder.endpoints import Identity, Pool, Reply
+from selftaught_builder.endpoints import Identity, Reply
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
-from selftaught_builder.endpoints.ports import free_port
-from selftaught_builder.errors import BudgetStop, EndpointError, RecipeError, SelftaughtError
 from selftaught_builder.loop.steps import shaping_hash
 from selftaught_builder.recipe import EndpointSettings, load_recipe
-from selftaught_builder.room import Room, open_room
-from selftaught_builder.sampler import REFUSED_AFTER
+from selftaught_builder.room.room import Room, open_room
+from selftaught_builder.sampling import lanes
+from selftaught_builder.sampling.sampler import REFUSED_AFTER
+from selftaught_builder.serving.pool import Pool
+from selftaught_builder.serving.ports import free_port
+from selftaught_builder.stages import pipeline
 from support import servers
 from support.rooms import attempts, cli, start_cli, write_room
 from support.servers import OpenAIServer

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from selftaught_builder.errors import InputError
+from selftaught_builder.common.errors import InputError
 from selftaught_builder.evaluation.summary import recorded
-from selftaught_builder.policy import filter_of
-from selftaught_builder.reading import reading
 from selftaught_builder.report import LoopReport, collect
 from selftaught_builder.report.figure import as_svg, write_png
 from selftaught_builder.report.page import visible, write_html
 from selftaught_builder.report.tables import best_line, tables
+from selftaught_builder.selection.policy import filter_of
+from selftaught_builder.selection.reading import reading
 from selftaught_builder.store import run_sql
 from support.command import environment, selftaught
 from support.loops import BASE, FALSE, TRUE, WRONG, Loop

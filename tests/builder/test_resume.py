@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from selftaught_builder import pipeline
-from selftaught_builder.pipeline import Asked
-from selftaught_builder.room import open_room
+from selftaught_builder.room.room import open_room
+from selftaught_builder.stages import pipeline
+from selftaught_builder.stages.pipeline import Asked
 from support.rooms import attempts, cli, start_cli, write_room
 from support.servers import OpenAIServer
 

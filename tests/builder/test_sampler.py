@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from selftaught_builder import pipeline
 from selftaught_builder.concurrency import Gate
 from selftaught_builder.endpoints import Reply
-from selftaught_builder.pipeline import Silent
-from selftaught_builder.plans import Plan
-from selftaught_builder.room import open_room
-from selftaught_builder.sampler import GONE_AFTER, LONGEST_RETRY_AFTER, LONGEST_WAIT, Sampler, Task
+from selftaught_builder.room.room import open_room
+from selftaught_builder.sampling.plans import Plan
+from selftaught_builder.sampling.sampler import GONE_AFTER, LONGEST_RETRY_AFTER, LONGEST_WAIT, Sampler, Task
+from selftaught_builder.stages import pipeline
+from selftaught_builder.stages.pipeline import Silent
 from support.rooms import attempts, write_room
 from support.servers import OpenAIServer
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftaught_builder.errors import InputError
-from selftaught_builder.scoring import BLOCK, KINDS, Summary, read_rows, score, scorers, verdict_lines
+from selftaught_builder.common.errors import InputError
+from selftaught_builder.scoring.scoring import BLOCK, KINDS, Summary, read_rows, score, scorers, verdict_lines
 from support.command import COMMAND, environment, selftaught
 
 ROWS: list[dict[str, Any]] = [

@@ -23,18 +23,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftaught_builder import pipeline
-from selftaught_builder.endpoints import Identity, Request, Serving, open_pool, serve
-from selftaught_builder.endpoints.checkpoint import find_wanted
+from selftaught_builder.common.errors import EndpointError, RecipeError, SelftaughtError
+from selftaught_builder.common.logs import last_lines
+from selftaught_builder.endpoints import Identity, Request
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
-from selftaught_builder.endpoints.ports import check_port, free_port
-from selftaught_builder.endpoints.sglang import options
-from selftaught_builder.endpoints.sglang.serving import SGLangServing
-from selftaught_builder.endpoints.supervised import Supervised
-from selftaught_builder.errors import EndpointError, RecipeError, SelftaughtError
-from selftaught_builder.logs import last_lines
 from selftaught_builder.recipe import EndpointSettings
-from selftaught_builder.room import open_room
+from selftaught_builder.room.room import open_room
+from selftaught_builder.serving.checkpoint import find_wanted
+from selftaught_builder.serving.pool import open_pool
+from selftaught_builder.serving.ports import check_port, free_port
+from selftaught_builder.serving.serving import Serving, serve
+from selftaught_builder.serving.sglang import options
+from selftaught_builder.serving.sglang.serving import SGLangServing
+from selftaught_builder.serving.supervised import Supervised
+from selftaught_builder.stages import pipeline
 from support import servings, sglang
 from support.rooms import attempts, write_room
 from support.sglang import gone, running, seen, wait_until, write_model
@@ -333,8 +335,8 @@ def test_a_server_that_dies_mid_stage_is_named_with_its_log(room: Path, monkeypa
 PARENT = """
 import asyncio, sys, time
 from pathlib import Path
-from selftaught_builder.endpoints import serve
-from selftaught_builder.logs import last_lines
+from selftaught_builder.serving.serving import serve
+from selftaught_builder.common.logs import last_lines
 from selftaught_builder.recipe import EndpointSettings
 serving = serve(EndpointSettings.model_validate_json(sys.argv[1]), Path(sys.argv[2]))
 serving.load()
@@ -469,7 +471,7 @@ def test_the_stop_command_runs_for_a_killed_run(room: Path) -> None:
 def test_a_command_ends_with_its_group(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, status: int | None
 ) -> None:
-    monkeypatch.setattr("selftaught_builder.endpoints.supervised.GRACE_SECONDS", 0.5)
+    monkeypatch.setattr("selftaught_builder.serving.supervised.GRACE_SECONDS", 0.5)
     command = Supervised(["sh", "-c", script], folder=tmp_path, environment={}, log=tmp_path / "log")
     pid = int(wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
     assert wait_until(lambda: command.status() == status)
@@ -482,7 +484,7 @@ def test_a_command_ends_with_its_group(
 def test_a_stop_command_that_hangs_is_ended_with_what_it_waits_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("selftaught_builder.endpoints.supervised.STOP_SECONDS", 0.5)
+    monkeypatch.setattr("selftaught_builder.serving.supervised.STOP_SECONDS", 0.5)
     stop = ["sh", "-c", "sleep 60 & echo $! > pid; wait"]
     Supervised(["true"], folder=tmp_path, environment={}, log=tmp_path / "log", stop=stop).end()
     pid = int((tmp_path / "pid").read_text())

@@ -80,7 +80,7 @@ def hub() -> Iterator[str]:
 
 SCRIPT = """
 import json, pathlib, sys
-from selftaught_builder.errors import QuestionError
+from selftaught_builder.common.errors import QuestionError
 from selftaught_builder.questions import load_questions
 from selftaught_builder.recipe import Questions
 for settings in json.loads(sys.argv[1]):

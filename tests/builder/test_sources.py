@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from selftaught_builder.errors import QuestionError
+from selftaught_builder.common.errors import QuestionError
 from selftaught_builder.questions.hub import HubName, parse_hub_name
 from selftaught_builder.questions.sources import RowProblem, is_remote, override_source, read_rows
 from selftaught_builder.recipe import Questions

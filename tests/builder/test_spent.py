@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from selftaught_builder.errors import InputError
+from selftaught_builder.common.errors import InputError
 from selftaught_builder.loop.forecast import forecast
 from selftaught_builder.loop.loop import Loop
-from selftaught_builder.room import open_room
-from selftaught_builder.spent import Spent, spent
+from selftaught_builder.room.room import open_room
+from selftaught_builder.spending.spent import Spent, spent
 from support.command import environment, selftaught
 from support.stores import SUMS, Scripted, write_room
 

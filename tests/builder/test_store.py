@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from selftaught_builder.errors import InputError, SelftaughtError, StoreBusyError, StoreError
+from selftaught_builder.common.errors import InputError, SelftaughtError, StoreBusyError, StoreError
 from selftaught_builder.store import Store, open_store, schema
 from support.command import environment, selftaught
 from support.stores import Scripted

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import selftaught_builder.verification.judges as judges_module
-from selftaught_builder.errors import RecipeError
+from selftaught_builder.common.errors import RecipeError
 from selftaught_builder.verification import chosen_verifiers, pending, verify, versions_of
 from support.stores import SUMS, Scripted
 

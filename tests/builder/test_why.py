@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftaught_builder.clauses import clauses
-from selftaught_builder.errors import InputError
-from selftaught_builder.finding import Found, Unasked, find
-from selftaught_builder.policies import shipped_policies
-from selftaught_builder.policy import HARD_RULES
-from selftaught_builder.room import open_room
-from selftaught_builder.why import Tried, Why, why
+from selftaught_builder.audit.clauses import clauses
+from selftaught_builder.audit.finding import Found, Unasked, find
+from selftaught_builder.audit.why import Tried, Why, why
+from selftaught_builder.common.errors import InputError
+from selftaught_builder.recipe.policies import shipped_policies
+from selftaught_builder.room.room import open_room
+from selftaught_builder.selection.policy import HARD_RULES
 from support.command import environment, selftaught
 from support.stores import SUMS, WHO, Scripted, reasoned
 
@@ -209,7 +209,7 @@ def test_another_runs_attempt_is_told_as_such(tmp_path: Path) -> None:
     (made.room.folder / "questions.jsonl").write_text("".join(lines))
     room = replace(open_room(made.room.folder), run="another")
     with made.store.writer():
-        from selftaught_builder.provenance import record_questions, record_round
+        from selftaught_builder.sampling.provenance import record_questions, record_round
 
         record_questions(made.store, room.run, room.recipe.name, room.divided)
         record_round(made.store, room.run, 1, room.recipe, [WHO])

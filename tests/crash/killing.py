@@ -21,7 +21,7 @@ import duckdb
 import polars as pl
 
 from faults.labs import RunningLab
-from selftaught_builder.keys import seed_of
+from selftaught_builder.common.keys import seed_of
 from selftaught_builder.store import open_store, schema
 from selftaught_builder.store.journal import read_segment
 from support.command import environment

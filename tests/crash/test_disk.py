@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from faults.labs import RunningLab, running_lab
-from selftaught_builder.errors import StoreBusyError, StoreError
+from selftaught_builder.common.errors import StoreBusyError, StoreError
 from selftaught_builder.store import open_store
 from support.command import environment, selftaught
 from support.rooms import attempts, write_room

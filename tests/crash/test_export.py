@@ -15,8 +15,8 @@ import pytest
 
 from crash import lives
 from selftaught_builder.export import version
-from selftaught_builder.pipeline import export
-from selftaught_builder.room import open_room
+from selftaught_builder.room.room import open_room
+from selftaught_builder.stages.pipeline import export
 from support.stores import SUMS, Scripted
 
 Step = tuple[str, str]

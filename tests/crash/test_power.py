@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from faults.labs import RunningLab, running_lab
-from selftaught_builder import pipeline
-from selftaught_builder.keys import prompt_hash
-from selftaught_builder.room import open_room
+from selftaught_builder.common.keys import prompt_hash
+from selftaught_builder.room.room import open_room
+from selftaught_builder.stages import pipeline
 from selftaught_builder.store import open_store
 from selftaught_builder.store.database import Store
 from selftaught_builder.store.journal import Journal, read_segment

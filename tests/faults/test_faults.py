@@ -19,16 +19,17 @@ import pytest
 from faults.cases import BY_NAME, CASES, Case
 from faults.lab import ANSWERS, PLAIN, Asked
 from faults.labs import RunningLab, running_lab
-from selftaught_builder import pipeline, sampler
-from selftaught_builder.endpoints import ERRORS, Identity, Opened
+from selftaught_builder.common.errors import EndpointError, SelftaughtError
+from selftaught_builder.endpoints import ERRORS, Identity
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
-from selftaught_builder.endpoints.pool import Member
-from selftaught_builder.endpoints.ports import free_port
-from selftaught_builder.errors import EndpointError, SelftaughtError
-from selftaught_builder.pipeline import Turn
 from selftaught_builder.recipe import Replica
-from selftaught_builder.room import open_room
-from selftaught_builder.sampler import LONGEST_RETRY_AFTER, REFUSED_AFTER
+from selftaught_builder.room.room import open_room
+from selftaught_builder.sampling import sampler
+from selftaught_builder.sampling.sampler import LONGEST_RETRY_AFTER, REFUSED_AFTER
+from selftaught_builder.serving.pool import Member, Opened
+from selftaught_builder.serving.ports import free_port
+from selftaught_builder.stages import pipeline
+from selftaught_builder.stages.pipeline import Turn
 from selftaught_builder.store.journal import Journal
 from support.command import environment
 from support.rooms import attempts, cli, store_of, write_room

@@ -27,12 +27,12 @@ from typer.main import get_command
 from hostile import corpus
 from hostile.corpus import Hostile
 from selftaught_builder.cli import app
-from selftaught_builder.errors import InputError
+from selftaught_builder.common.errors import InputError
 from selftaught_builder.report import collect
 from selftaught_builder.report.collect import Leak
 from selftaught_builder.report.page import write_html
-from selftaught_builder.room import open_room
-from selftaught_builder.scope import scope_of
+from selftaught_builder.room.room import open_room
+from selftaught_builder.scope.scope import scope_of
 from support.command import COMMAND, environment
 from support.inside import Done, inside
 from support.servers import OpenAIServer, openai_server
@@ -303,8 +303,8 @@ def test_a_card_is_no_more_than_a_card(done: Place, tmp_path: Path, one: Hostile
     """Names and a policy's comment, put where a card shows them."""
     from selftaught_builder.export.card import render_card
     from selftaught_builder.export.facts import facts_of
-    from selftaught_builder.export.selection import select_rows
-    from selftaught_builder.funnel import count_funnel
+    from selftaught_builder.selection.funnel import count_funnel
+    from selftaught_builder.selection.selected import select_rows
 
     room = open_room(done.room)
     policy = {"name": "", "sql": f"answer = 'pass' -- {one.value}".replace("\0", "")}

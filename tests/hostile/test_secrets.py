@@ -17,12 +17,12 @@ import psutil
 import pytest
 import yaml
 
-from selftaught_builder.endpoints import serve
-from selftaught_builder.endpoints.local.server import _environment as local_server_environment
+from selftaught_builder.common.errors import EndpointError
+from selftaught_builder.common.secrecy import is_secret, key_of, keys_in, without_keys
 from selftaught_builder.endpoints.openai import OpenAIEndpoint, client_settings
-from selftaught_builder.errors import EndpointError
 from selftaught_builder.recipe import EndpointSettings
-from selftaught_builder.secrecy import is_secret, key_of, keys_in, without_keys
+from selftaught_builder.serving.local.server import _environment as local_server_environment
+from selftaught_builder.serving.serving import serve
 from selftaught_builder.training import Trainer
 from support import sglang
 from support.command import COMMAND, environment

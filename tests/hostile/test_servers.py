@@ -17,17 +17,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hostile import corpus
+from selftaught_builder.common.errors import EndpointError
 from selftaught_builder.doctor.endpoint import context_length
 from selftaught_builder.endpoints import Identity
 from selftaught_builder.endpoints.control import Control
-from selftaught_builder.endpoints.external import ExternalServing
 from selftaught_builder.endpoints.listing import listed
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
 from selftaught_builder.endpoints.probe import probe
-from selftaught_builder.endpoints.sglang.routes import Routes
 from selftaught_builder.endpoints.weights import served_weights
-from selftaught_builder.errors import EndpointError
 from selftaught_builder.recipe import EndpointSettings
+from selftaught_builder.serving.external import ExternalServing
+from selftaught_builder.serving.sglang.routes import Routes
 from support.inside import inside
 from support.rooms import write_room
 

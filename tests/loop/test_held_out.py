@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from selftaught_builder.errors import QuestionError
+from selftaught_builder.common.errors import QuestionError
 from selftaught_builder.questions import divide_questions
 from selftaught_builder.questions.values import normalise
 from selftaught_builder.recipe import Questions
@@ -79,7 +79,7 @@ def test_everything_held_out_is_an_error(tmp_path: Path):
 
 def test_an_evaluated_or_held_out_attempt_is_never_exported_whatever_the_policy_says(tmp_path: Path):
     """The hard rule: even a policy that keeps everything gets none of them."""
-    from selftaught_builder.export.selection import select_rows
+    from selftaught_builder.selection.selected import select_rows
 
     rows = [{"question": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(1, 13)]
     scripted = Scripted(
@@ -101,7 +101,7 @@ def test_an_evaluated_or_held_out_attempt_is_never_exported_whatever_the_policy_
 
 
 def test_rationalized_rows_are_capped(tmp_path: Path):
-    from selftaught_builder.export.selection import select_rows
+    from selftaught_builder.selection.selected import select_rows
     from support.stores import reasoned
 
     rows = [{"question": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(1, 13)]

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import yaml
 
-from selftaught_builder.room import open_room
+from selftaught_builder.room.room import open_room
 from support.rooms import cli, start_cli
 
 SUMS = Path(__file__).parents[2] / "datasets" / "sums"
@@ -71,7 +71,7 @@ def test_a_server_that_dies_ends_the_run_with_a_word_and_the_next_run_goes_on(ro
     with start_cli("run", room, "--until", "1/sample", stdout=DEVNULL, stderr=PIPE) as run:
         sampled_some(run, room, 0)
         for child in psutil.Process(run.pid).children(recursive=True):
-            if "selftaught_builder.endpoints.local.process" in " ".join(child.cmdline()):
+            if "selftaught_builder.serving.local.process" in " ".join(child.cmdline()):
                 child.kill()
         _, said = run.communicate(timeout=120)
     assert run.returncode == 1

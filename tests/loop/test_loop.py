@@ -17,9 +17,9 @@ import psutil
 import pytest
 import yaml
 
-from selftaught_builder.keys import seed_of
+from selftaught_builder.common.keys import seed_of
 from selftaught_builder.loop.steps import STAGES
-from selftaught_builder.room import open_room
+from selftaught_builder.room.room import open_room
 from selftaught_builder.training import Trainer
 from support import servers
 from support.rooms import cli, start_cli, write_room

@@ -15,21 +15,21 @@ import polars as pl
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from selftaught_builder import pipeline
-from selftaught_builder.accounts import count_accounts
-from selftaught_builder.endpoints import Identity, Opened, Reply, Request
-from selftaught_builder.endpoints.pool import Member
-from selftaught_builder.errors import InputError
+from selftaught_builder.audit.accounts import count_accounts
+from selftaught_builder.common.errors import InputError
+from selftaught_builder.endpoints import Identity, Reply, Request
 from selftaught_builder.export.version import Version
-from selftaught_builder.funnel import count_funnel
-from selftaught_builder.pipeline import Turn
-from selftaught_builder.policy import filter_of
-from selftaught_builder.probing.asking import verify_room
-from selftaught_builder.reading import reading
 from selftaught_builder.recipe import Replica
 from selftaught_builder.report import collect
-from selftaught_builder.room import Room, open_room
-from selftaught_builder.scope import newest_scope, scope_of
+from selftaught_builder.room.room import Room, open_room
+from selftaught_builder.scope.scope import newest_scope, scope_of
+from selftaught_builder.selection.funnel import count_funnel
+from selftaught_builder.selection.policy import filter_of
+from selftaught_builder.selection.reading import reading
+from selftaught_builder.serving.pool import Member, Opened
+from selftaught_builder.stages import pipeline
+from selftaught_builder.stages.pipeline import Turn
+from selftaught_builder.stages.verify import verify_room
 from selftaught_builder.store import run_sql
 from support.stores import write_room
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from selftaught_builder.endpoints.base import Identity
-from selftaught_builder.policy import filter_of
-from selftaught_builder.provenance import record_round
-from selftaught_builder.reading import reading
-from selftaught_builder.scope import scope_of
+from selftaught_builder.sampling.provenance import record_round
+from selftaught_builder.scope.scope import scope_of
+from selftaught_builder.selection.policy import filter_of
+from selftaught_builder.selection.reading import reading
 from support.stores import WHO, Scripted, reasoned
 
 OTHER = "sha256:" + "1" * 16

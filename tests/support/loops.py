@@ -12,10 +12,10 @@ from typing import Any, cast
 
 import polars as pl
 
+from selftaught_builder.common.keys import attempt_id, attempt_key
 from selftaught_builder.evaluation.summary import Examinee, record, summarise
-from selftaught_builder.keys import attempt_id, attempt_key
 from selftaught_builder.recipe import Recipe
-from selftaught_builder.scope import Answerer, Asked, AskedKind, Scope
+from selftaught_builder.scope.scope import Answerer, Asked, AskedKind, Scope
 from selftaught_builder.store import Store, insert_frame, open_store
 from selftaught_builder.verification import verify
 from selftaught_verifiers import get_verifier

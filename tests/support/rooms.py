@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from selftaught_builder.room import Room, open_room
+from selftaught_builder.room.room import Room, open_room
 from selftaught_builder.store import Store
 from support.command import COMMAND
 

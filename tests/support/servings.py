@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from selftaught_builder.endpoints import Identity, Reply, Request, Serving
+from selftaught_builder.endpoints import Identity, Reply, Request
+from selftaught_builder.serving.serving import Serving
 
 
 def ask(request: Request, serving: Serving, *, identify: bool = True) -> tuple[Identity | None, Reply]:

@@ -11,15 +11,16 @@ from typing import Any
 import orjson
 import yaml
 
+from selftaught_builder.common.keys import attempt_id, attempt_key, seed_of
 from selftaught_builder.endpoints.base import Identity
 from selftaught_builder.export.version import Version
-from selftaught_builder.keys import attempt_id, attempt_key, seed_of
-from selftaught_builder.parameters import parameters_of
-from selftaught_builder.pipeline import export
-from selftaught_builder.provenance import record_questions, record_round
 from selftaught_builder.questions import Question
-from selftaught_builder.room import Room, open_room
-from selftaught_builder.scope import Scope, record_prompts, scope_of
+from selftaught_builder.recipe.parameters import parameters_of
+from selftaught_builder.room.room import Room, open_room
+from selftaught_builder.sampling.provenance import record_questions, record_round
+from selftaught_builder.scope.asked_prompts import record_prompts
+from selftaught_builder.scope.scope import Scope, scope_of
+from selftaught_builder.stages.pipeline import export
 from selftaught_builder.verification import Verified, verify
 
 WHO = Identity("http://127.0.0.1:1/v1", "scripted", "sha256:" + "0" * 16, {"seed": True})

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftaught_builder.endpoints.local import LlamaServer, resolve_model
 from selftaught_builder.questions.values import normalise
+from selftaught_builder.serving.local import LlamaServer, resolve_model
 from selftaught_verifiers import Question, Rationale, get_verifier
 from selftaught_verifiers.equations import stated_equations
 

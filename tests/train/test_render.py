@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selftaught_builder.errors import RecipeError
+from selftaught_builder.common.errors import RecipeError
 from selftaught_builder.recipe import Train
 from selftaught_builder.training import Order, render_command, render_yaml, trainer_files
 

@@ -19,7 +19,7 @@ import pytest
 from datasets import load_from_disk
 from safetensors.numpy import load_file
 
-from selftaught_builder.endpoints.local import LlamaServer, resolve_model
+from selftaught_builder.serving.local import LlamaServer, resolve_model
 from selftaught_builder.training import Trained, Trainer, TrainingError, TrainingFailedError
 from support.trainings import row_of, write_version, write_yaml
 

@@ -24,7 +24,7 @@ from selftaught_builder.cli import (
     serving,
 )
 from selftaught_builder.cli.stopping import show_stop
-from selftaught_builder.errors import SelftaughtError, Stopped, UserStop
+from selftaught_builder.common.errors import SelftaughtError, Stopped, UserStop
 
 INTERRUPTED = 130
 

@@ -10,11 +10,11 @@ from rich.text import Text
 
 from selftaught_builder.cli.display import console, plain
 from selftaught_builder.cli.status_display import figures_table
-from selftaught_builder.costs import dollars
-from selftaught_builder.errors import InputError
+from selftaught_builder.common.errors import InputError
 from selftaught_builder.loop.outlook import Outlook
-from selftaught_builder.room import Room
-from selftaught_builder.spent import OfLimit, Spent, spent
+from selftaught_builder.room.room import Room
+from selftaught_builder.spending.costs import dollars
+from selftaught_builder.spending.spent import OfLimit, Spent, spent
 
 _UNITS = {"usd": "US dollars", "tokens": "tokens", "attempts": "attempts", "seconds": "seconds"}
 _OF = {"a question": "dearest question"}

@@ -11,12 +11,12 @@ import typer
 
 from selftaught_builder.cli.arguments import Json, Questions, RoomPath, Run, StorePath
 from selftaught_builder.cli.stopping import asked_data, stop_data, stopped_by_user, until_stopped
-from selftaught_builder.errors import BudgetStop, Stopped
+from selftaught_builder.common.errors import BudgetStop, Stopped
 
 if TYPE_CHECKING:
     from selftaught_builder.export.version import NothingKeptError
-    from selftaught_builder.pipeline import Asked
-    from selftaught_builder.room import Room
+    from selftaught_builder.room.room import Room
+    from selftaught_builder.stages.pipeline import Asked
     from selftaught_builder.verification import Verified
 
 
@@ -35,7 +35,7 @@ def init(
 ) -> None:
     """Make a new room. It holds a commented recipe, and what the recipe names, to edit."""
     from selftaught_builder.cli.display import console
-    from selftaught_builder.shipped import copy_room
+    from selftaught_builder.room.shipped import copy_room
 
     made = copy_room(like, name, folder)
     console.print(f"made {made}: edit its recipe.yaml, then `selftaught run {made}`", soft_wrap=True, markup=False)
@@ -52,9 +52,9 @@ def sample(
     json: Json = False,
 ) -> None:
     """Sample k rationales for each question. Those that are there already are not asked for again."""
-    from selftaught_builder import pipeline
-    from selftaught_builder.changes import changed_recipe
     from selftaught_builder.cli.display import Display
+    from selftaught_builder.stages import pipeline
+    from selftaught_builder.stages.changes import changed_recipe
 
     opened = open_given(room, questions, store, run)
     if dry_run:
@@ -76,7 +76,7 @@ def sample(
 def verify(room: RoomPath, store: StorePath = None, run: Run = None, json: Json = False) -> None:
     """Add the verdicts that the store lacks. A model is asked only where the recipe has `judge` or `regenerate`."""
     from selftaught_builder.cli.display import Display
-    from selftaught_builder.probing.asking import verify_room
+    from selftaught_builder.stages.verify import verify_room
 
     opened = open_given(room, None, store, run)
     stop: Stopped | None
@@ -98,8 +98,8 @@ def rationalize(
     room: RoomPath, questions: Questions = None, store: StorePath = None, run: Run = None, json: Json = False
 ) -> None:
     """Ask again with the answer as a hint. Only questions without a kept sample are asked."""
-    from selftaught_builder import pipeline
     from selftaught_builder.cli.display import Display
+    from selftaught_builder.stages import pipeline
 
     opened = open_given(room, questions, store, run)
     with _timed(opened, "rationalize") as detail:
@@ -132,16 +132,16 @@ def _counted(asked: Asked | None) -> dict[str, Any]:
 
 def open_given(room: Path, questions: str | None, store: Path | None, run: str | None) -> Room:
     """Open the room that the arguments name."""
-    from selftaught_builder.room import open_room
+    from selftaught_builder.room.room import open_room
 
     return open_room(room, questions=questions, store=store, run=run)
 
 
 def _export(room: Room, *, json: bool) -> None:
-    from selftaught_builder import pipeline
     from selftaught_builder.cli.display import show_json
     from selftaught_builder.cli.rounds import show_version, version_data
     from selftaught_builder.export.version import NothingKeptError
+    from selftaught_builder.stages import pipeline
 
     try:
         version = pipeline.export(room)

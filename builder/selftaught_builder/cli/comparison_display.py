@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
+from selftaught_builder.audit.comparison import Comparison, Side
 from selftaught_builder.cli.display import console, plain, show_frame
-from selftaught_builder.comparison import Comparison, Side
 
 _CLIP = 300
 

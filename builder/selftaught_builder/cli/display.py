@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from rich.progress import Task as Row
 
     from selftaught_builder.endpoints import Reply
-    from selftaught_builder.funnel import Funnel
-    from selftaught_builder.sampler import Tally, Task
+    from selftaught_builder.sampling.sampler import Tally, Task
+    from selftaught_builder.selection.funnel import Funnel
 
 
 def _width() -> int | None:
@@ -146,8 +146,8 @@ def share(part: int, whole: int) -> str:
 
 def show_funnel(funnel: Funnel, *, to: Console = console, exported: bool = True) -> None:
     """Print the funnel from source rows to exported rows; if nothing is `exported` yet, to those that an export would take."""
-    from selftaught_builder.fates import EXPORTED
-    from selftaught_builder.funnel import CLASSES
+    from selftaught_builder.selection.fates import EXPORTED
+    from selftaught_builder.selection.funnel import CLASSES
 
     def of(part: int, whole: int) -> str:
         return share(part, whole) if whole else ""

@@ -11,7 +11,7 @@ import typer
 from selftaught_builder.cli.arguments import Json, Questions, RoomPath, Run, StorePath
 from selftaught_builder.cli.building import open_given, show_nothing_kept
 from selftaught_builder.cli.stopping import asked_data, stop_data, stopped_by_user
-from selftaught_builder.errors import BudgetStop, Stopped
+from selftaught_builder.common.errors import BudgetStop, Stopped
 
 
 def register(app: typer.Typer) -> None:
@@ -79,7 +79,7 @@ def train(
     from selftaught_builder.cli.display import Display
     from selftaught_builder.cli.rounds import show_ran
     from selftaught_builder.loop.loop import Loop
-    from selftaught_builder.loop.training import rendered
+    from selftaught_builder.stages.train import rendered
 
     opened = open_given(room, None, store, run)
     if dry_run:
@@ -109,14 +109,14 @@ def evaluate(
 
     from selftaught_builder.cli.display import Display, show_json
     from selftaught_builder.cli.report_display import show_table
-    from selftaught_builder.endpoints import Pool
-    from selftaught_builder.errors import InputError
-    from selftaught_builder.evaluation.asking import evaluate as ask_held_out
+    from selftaught_builder.common.errors import InputError
+    from selftaught_builder.common.names import file_name
     from selftaught_builder.export.intact import check_version
-    from selftaught_builder.names import file_name
-    from selftaught_builder.newest import newest_version
-    from selftaught_builder.pipeline import Turn
     from selftaught_builder.report.tables import accuracy_table
+    from selftaught_builder.selection.newest import newest_version
+    from selftaught_builder.serving.pool import Pool
+    from selftaught_builder.stages.evaluate import evaluate as ask_held_out
+    from selftaught_builder.stages.pipeline import Turn
 
     opened = open_given(room, questions, store, run)
     if model:

@@ -28,7 +28,7 @@ def push(
     The version must still be what was exported; its room's store says so.
     """
     from selftaught_builder.cli.display import console
-    from selftaught_builder.errors import InputError
+    from selftaught_builder.common.errors import InputError
     from selftaught_builder.export.push import files_of, push_version
 
     if repo.count("/") != 1:
@@ -47,7 +47,7 @@ def _check(version: Path, store: Path | None) -> None:
     """Compare a version with what the store of its room recorded; one that is in no room can only be taken as it is."""
     from selftaught_builder.cli.display import errors, plain
     from selftaught_builder.export.intact import check_version
-    from selftaught_builder.room import open_room
+    from selftaught_builder.room.room import open_room
     from selftaught_builder.store import open_store
 
     folder = version.absolute()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selftaught_builder.cli.arguments import Json, Questions, RoomPath, Run, StorePath
-from selftaught_builder.errors import InputError
+from selftaught_builder.common.errors import InputError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -58,7 +58,7 @@ def questions(room: RoomPath, questions: Questions = None, json: Json = False) -
     """Check the question source. Reports what becomes a question and what is kept out, by row."""
     from selftaught_builder.cli.display import console, plain, show_json, show_pairs
     from selftaught_builder.questions.held_out import HELD_OUT
-    from selftaught_builder.room import open_room
+    from selftaught_builder.room.room import open_room
 
     divided = open_room(room, questions=questions).divided
     loaded = divided.training
@@ -113,7 +113,7 @@ def status(
     """
     from dataclasses import asdict
 
-    from selftaught_builder.accounts import count_accounts, count_endpoints
+    from selftaught_builder.audit.accounts import count_accounts, count_endpoints
     from selftaught_builder.cli.budget_display import budget_data, budget_of, show_budget
     from selftaught_builder.cli.display import console, plain, show_funnel, show_json
     from selftaught_builder.cli.status_display import (
@@ -122,14 +122,14 @@ def status(
         show_spending,
         show_versions,
     )
-    from selftaught_builder.costs import cost_line, cost_of
-    from selftaught_builder.export.selection import select_rows
-    from selftaught_builder.fates import fates_of
-    from selftaught_builder.funnel import count_funnel
-    from selftaught_builder.newest import newest_version
-    from selftaught_builder.provenance import require_run
-    from selftaught_builder.room import open_room
-    from selftaught_builder.scope import newest_scope
+    from selftaught_builder.room.room import open_room
+    from selftaught_builder.sampling.provenance import require_run
+    from selftaught_builder.scope.scope import newest_scope
+    from selftaught_builder.selection.fates import fates_of
+    from selftaught_builder.selection.funnel import count_funnel
+    from selftaught_builder.selection.newest import newest_version
+    from selftaught_builder.selection.selected import select_rows
+    from selftaught_builder.spending.costs import cost_line, cost_of
     from selftaught_builder.verification import broken_verifiers
 
     opened = open_room(room, store=store, run=run)
@@ -210,10 +210,10 @@ def sql(
 
         _print_frame(open_store(room).sql(query), json=json, width=2000 if schema else 70)
         return
-    from selftaught_builder.policy import filter_of
-    from selftaught_builder.reading import VIEWS, reading
-    from selftaught_builder.room import open_room
-    from selftaught_builder.scope import scope_of
+    from selftaught_builder.room.room import open_room
+    from selftaught_builder.scope.scope import scope_of
+    from selftaught_builder.selection.policy import filter_of
+    from selftaught_builder.selection.reading import VIEWS, reading
 
     opened = open_room(room, store=store, run=run)
     kept = opened.store()
@@ -257,11 +257,11 @@ def audit(
     if name == "policy":
         _compare(room, policies or [], examples, store, run, show_sql=show_sql, json=json)
         return
-    from selftaught_builder.audit import audits, find_audit, lacking_verifiers, run_audits
+    from selftaught_builder.audit.audits import audits, find_audit, lacking_verifiers, run_audits
     from selftaught_builder.cli.display import console, plain, show_frame, show_json
-    from selftaught_builder.provenance import require_run
-    from selftaught_builder.room import open_room
-    from selftaught_builder.scope import scope_of
+    from selftaught_builder.room.room import open_room
+    from selftaught_builder.sampling.provenance import require_run
+    from selftaught_builder.scope.scope import scope_of
 
     if policies:
         raise InputError(f"`{name}` takes nothing more", place="audit", mend="Only `policy` and `why` take more.")
@@ -294,10 +294,10 @@ def audit(
 
 
 def _why(room: Path, names: list[str], store: Path | None, run: str | None, *, json: bool) -> None:
+    from selftaught_builder.audit.why import why
     from selftaught_builder.cli.display import show_json
     from selftaught_builder.cli.why_display import show_why, why_data
-    from selftaught_builder.room import open_room
-    from selftaught_builder.why import why
+    from selftaught_builder.room.room import open_room
 
     if len(names) != 1:
         mend = "Name one question, by its id, hash or row number, or one attempt by its id."
@@ -313,12 +313,12 @@ def _why(room: Path, names: list[str], store: Path | None, run: str | None, *, j
 def _compare(
     room: Path, names: list[str], examples: int, store: Path | None, run: str | None, *, show_sql: bool, json: bool
 ) -> None:
+    from selftaught_builder.audit.comparison import compare_policies, known_policies
     from selftaught_builder.cli.comparison_display import comparison_data, show_comparison
     from selftaught_builder.cli.display import show_json
-    from selftaught_builder.comparison import compare_policies, known_policies
-    from selftaught_builder.provenance import require_run
-    from selftaught_builder.room import open_room
-    from selftaught_builder.scope import scope_of
+    from selftaught_builder.room.room import open_room
+    from selftaught_builder.sampling.provenance import require_run
+    from selftaught_builder.scope.scope import scope_of
 
     if len(names) != 2:
         raise InputError(
@@ -326,7 +326,7 @@ def _compare(
         )
     opened = open_room(room, store=store, run=run)
     if show_sql:
-        from selftaught_builder.comparison import policies_of
+        from selftaught_builder.audit.comparison import policies_of
 
         sys.stdout.write("\n\n".join(policy.sql for policy in policies_of(opened.recipe, names)) + "\n")
         return
@@ -343,9 +343,9 @@ def _compare(
 def _print_lineage(store: Store, of: str, *, json: bool) -> None:
     from dataclasses import asdict
 
+    from selftaught_builder.audit.lineage import lineage
     from selftaught_builder.cli.display import show_json
     from selftaught_builder.cli.report_display import show_lineage
-    from selftaught_builder.lineage import lineage
 
     steps = lineage(store, of)
     if json:

@@ -11,7 +11,7 @@ from rich.text import Text
 from selftaught_builder.cli.display import console, plain
 
 if TYPE_CHECKING:
-    from selftaught_builder.lineage import Step
+    from selftaught_builder.audit.lineage import Step
     from selftaught_builder.report import LoopReport
     from selftaught_builder.report.tables import Table
 

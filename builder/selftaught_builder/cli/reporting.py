@@ -30,10 +30,10 @@ def report(
 
     from selftaught_builder.cli.display import errors, plain, show_json
     from selftaught_builder.cli.report_display import show_report
-    from selftaught_builder.provenance import require_run
     from selftaught_builder.report import collect
-    from selftaught_builder.room import open_room
-    from selftaught_builder.scope import scope_of
+    from selftaught_builder.room.room import open_room
+    from selftaught_builder.sampling.provenance import require_run
+    from selftaught_builder.scope.scope import scope_of
 
     opened = open_room(room, store=store, run=run)
     kept = opened.store()

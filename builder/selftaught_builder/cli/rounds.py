@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from selftaught_builder.cli.budget_display import figure, show_outlook
 from selftaught_builder.cli.display import console, plain, show_funnel, show_json, show_pairs
 from selftaught_builder.cli.stopping import asked_data, stop_data
-from selftaught_builder.errors import NO_LIMIT
+from selftaught_builder.common.errors import NO_LIMIT
 
 if TYPE_CHECKING:
-    from selftaught_builder.errors import Stopped
+    from selftaught_builder.common.errors import Stopped
     from selftaught_builder.export.version import Version
     from selftaught_builder.loop.forecast import Forecast
     from selftaught_builder.loop.loop import Loop, Ran
@@ -28,7 +28,7 @@ def show_ran(ran: Ran, loop: Loop, *, json: bool) -> None:
         return
     from selftaught_builder.cli.report_display import show_report
     from selftaught_builder.report.collect import collect
-    from selftaught_builder.scope import scope_of
+    from selftaught_builder.scope.scope import scope_of
 
     report = collect(loop.store, loop.room.recipe, scope_of(loop.store, loop.room))
     if json:
@@ -47,7 +47,7 @@ def show_stopped(stop: Stopped, loop: Loop, *, json: bool) -> None:
     """Show, to a script, what a run did before a budget or the user stopped it; a person is told by `show_stop`."""
     if json:
         from selftaught_builder.report.collect import collect
-        from selftaught_builder.scope import scope_of
+        from selftaught_builder.scope.scope import scope_of
 
         asked = asked_data(stop.asked) if stop.asked else None
         done = [str(step) for step in loop.ran.done]

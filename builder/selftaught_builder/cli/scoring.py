@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selftaught_builder.errors import InputError, SelftaughtError
+from selftaught_builder.common.errors import InputError, SelftaughtError
 
 if TYPE_CHECKING:
-    from selftaught_builder.scoring import Scored, Summary
+    from selftaught_builder.scoring.scoring import Scored, Summary
 
 _TABLE_ROWS = 40
 _COLOURS = {"pass": "green", "fail": "red"}
@@ -60,8 +60,8 @@ def score(
     the summary says how often the first verifier agrees.
     """
     from selftaught_builder.cli.display import errors, plain
-    from selftaught_builder.scoring import KINDS, Summary, read_rows, scorers
-    from selftaught_builder.scoring import score as judge
+    from selftaught_builder.scoring.scoring import KINDS, Summary, read_rows, scorers
+    from selftaught_builder.scoring.scoring import score as judge
 
     names = [name.strip() for name in verify.split(",") if name.strip()]
     if not names:
@@ -111,7 +111,7 @@ def _counted(rows: Iterable[Scored], summary: Summary) -> Iterator[Scored]:
 
 
 def _write_lines(rows: Iterable[Scored], output: Path | None) -> None:
-    from selftaught_builder.scoring import verdict_lines
+    from selftaught_builder.scoring.scoring import verdict_lines
 
     if output is None:
         for scored in rows:

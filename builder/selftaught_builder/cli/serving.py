@@ -25,7 +25,7 @@ def serve(
 ) -> None:
     """Serve a model on this machine. It has OpenAI's routes, and runs until Ctrl-C."""
     from selftaught_builder.cli.display import console
-    from selftaught_builder.endpoints.local import LlamaServer, resolve_model
+    from selftaught_builder.serving.local import LlamaServer, resolve_model
 
     resolved = resolve_model(model)
     with LlamaServer(resolved, slots=slots, context=context, port=port) as server:

@@ -7,10 +7,10 @@ from typing import Any
 
 from rich.table import Table
 
-from selftaught_builder.accounts import Accounts, Figures
+from selftaught_builder.audit.accounts import Accounts, Figures
 from selftaught_builder.cli.display import console, plain
-from selftaught_builder.costs import dollars
-from selftaught_builder.fates import FATES
+from selftaught_builder.selection.fates import FATES
+from selftaught_builder.spending.costs import dollars
 
 _NAMED = ("/* ", " */ ")
 _PLACE = 30

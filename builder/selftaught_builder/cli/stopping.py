@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from selftaught_builder.errors import BudgetStop, Stopped, UserStop
+from selftaught_builder.common.errors import BudgetStop, Stopped, UserStop
 
 if TYPE_CHECKING:
-    from selftaught_builder.pipeline import Asked
+    from selftaught_builder.stages.pipeline import Asked
 
 
 def until_stopped(stage: Callable[[], Asked]) -> tuple[Asked, Stopped | None]:

@@ -8,9 +8,9 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from selftaught_builder.audit.why import Tried, Why
 from selftaught_builder.cli.display import console, plain
-from selftaught_builder.fates import FATES
-from selftaught_builder.why import Tried, Why
+from selftaught_builder.selection.fates import FATES
 
 _CLIP = 240
 _PROBED = "probed"

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selftaught_builder.common.paths import expand
 from selftaught_builder.doctor.finding import Finding, size
-from selftaught_builder.paths import expand
 
 if TYPE_CHECKING:
     from selftaught_builder.recipe import Recipe

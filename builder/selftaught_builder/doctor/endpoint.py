@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selftaught_builder.budget import prices_of
 from selftaught_builder.doctor.finding import Finding, noting
 from selftaught_builder.endpoints.base import Endpoint, Identity, Reply, Request
 from selftaught_builder.endpoints.probe import probe
+from selftaught_builder.spending.budget import prices_of
 
 if TYPE_CHECKING:
     from selftaught_builder.recipe import EndpointSettings
-    from selftaught_builder.room import Room
+    from selftaught_builder.room.room import Room
 
 PART = "endpoint"
 _TOKENS = 32
@@ -65,7 +65,7 @@ def _reached(
         findings.append(_sglang(settings, folder))
         yield None, ""
         return
-    from selftaught_builder.endpoints.serving import Standing
+    from selftaught_builder.serving.serving import Standing
 
     if settings.kind == "external" and not _answers(settings):
         text = f"nobody answers at {settings.base_url} yet; a run starts `endpoint.external.start`"
@@ -80,9 +80,9 @@ def _reached(
 def _local(
     settings: EndpointSettings, folder: Path, scratch: Path, findings: list[Finding]
 ) -> Iterator[tuple[Endpoint | None, str]]:
-    from selftaught_builder.endpoints.local import LlamaServer, resolve_model
-    from selftaught_builder.endpoints.local.checkpoint import read_config
     from selftaught_builder.endpoints.openai import OpenAIEndpoint
+    from selftaught_builder.serving.local import LlamaServer, resolve_model
+    from selftaught_builder.serving.local.checkpoint import read_config
 
     beside = folder / settings.model
     named = beside if beside.exists() else Path(settings.model)
@@ -102,7 +102,7 @@ def _local(
 
 
 def _sglang(settings: EndpointSettings, folder: Path) -> Finding:
-    from selftaught_builder.paths import expand
+    from selftaught_builder.common.paths import expand
 
     given = expand(settings.sglang.python)
     python = next((path for path in (folder / given, given) if path.is_file()), None)

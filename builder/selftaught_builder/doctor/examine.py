@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selftaught_builder.common.paths import expand
 from selftaught_builder.doctor.disk import examine_disk
 from selftaught_builder.doctor.environment import examine_environment
 from selftaught_builder.doctor.finding import Finding, noting
 from selftaught_builder.doctor.keys import examine_keys
 from selftaught_builder.doctor.trainer import examine_trainer
-from selftaught_builder.paths import expand
 
 if TYPE_CHECKING:
     from selftaught_builder.recipe import Recipe
-    from selftaught_builder.room import Room
+    from selftaught_builder.room.room import Room
 
 
 def examine(path: Path | None = None, *, endpoint: bool = True) -> Iterator[Finding]:
@@ -50,7 +50,7 @@ def examine(path: Path | None = None, *, endpoint: bool = True) -> Iterator[Find
 
 def _open(path: Path, findings: list[Finding]) -> Room | None:
     """Open the room, and check what a run checks before it asks anything: recipe, prompts, verifiers, policy."""
-    from selftaught_builder.room import open_room
+    from selftaught_builder.room.room import open_room
 
     room = None
     with noting("recipe", findings):
@@ -66,7 +66,7 @@ def _check_policy(recipe: Recipe) -> None:
     """Check the policy against a store's tables, made in memory."""
     import duckdb
 
-    from selftaught_builder.policy import check_policy
+    from selftaught_builder.selection.policy import check_policy
     from selftaught_builder.store.schema import migrate
     from selftaught_builder.verification.chosen import versions_of
 

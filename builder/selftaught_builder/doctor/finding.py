@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from selftaught_builder.errors import InputError, SelftaughtError
+from selftaught_builder.common.errors import InputError, SelftaughtError
 
 Level = Literal["ok", "warn", "fail"]
 """`fail`: a run would end here. `warn`: it would go on, and something is worth knowing."""

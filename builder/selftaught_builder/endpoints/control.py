@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from selftaught_builder.common.secrecy import scrub
 from selftaught_builder.endpoints.listing import listed
 from selftaught_builder.endpoints.openai import client_settings
 from selftaught_builder.endpoints.replies import ERROR_TEXT_LIMIT, read_json
 from selftaught_builder.endpoints.weights import LOOPBACK
 from selftaught_builder.recipe import EndpointSettings
-from selftaught_builder.secrecy import scrub
 
 _BODY_LIMIT = 2**22
 _BLOCK = 2**16

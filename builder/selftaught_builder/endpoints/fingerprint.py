@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from selftaught_builder.errors import EndpointError
+from selftaught_builder.common.errors import EndpointError
 
 _BLOCK = 1 << 20
 _SETTLED_SECONDS = 2.0  # a clock of files may be this coarse: what changed a moment ago may change again unseen

@@ -16,14 +16,14 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from selftaught_builder.common.errors import EndpointError
+from selftaught_builder.common.keys import UNKNOWN_WEIGHTS
+from selftaught_builder.common.secrecy import key_of, key_place, keys_in
 from selftaught_builder.endpoints.base import Identity, Reply, Request
 from selftaught_builder.endpoints.bodies import BODY_LIMIT
 from selftaught_builder.endpoints.openai import split_url
 from selftaught_builder.endpoints.replies import Received, read_reply
-from selftaught_builder.errors import EndpointError
-from selftaught_builder.keys import UNKNOWN_WEIGHTS
 from selftaught_builder.recipe import Prices
-from selftaught_builder.secrecy import key_of, key_place, keys_in
 
 if TYPE_CHECKING:
     from selftaught_builder.recipe import EndpointSettings

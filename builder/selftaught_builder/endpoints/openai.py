@@ -19,6 +19,8 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 import orjson
 
+from selftaught_builder.common.errors import EndpointError
+from selftaught_builder.common.secrecy import key_of, key_place, scrub
 from selftaught_builder.endpoints.base import ERRORS, Identity, Reply, Request
 from selftaught_builder.endpoints.bodies import ENCODINGS, BodyError, read_body, read_start
 from selftaught_builder.endpoints.listing import listed, listed_prices
@@ -32,9 +34,7 @@ from selftaught_builder.endpoints.replies import (
     read_retry_after,
 )
 from selftaught_builder.endpoints.weights import LOOPBACK, served_weights
-from selftaught_builder.errors import EndpointError
 from selftaught_builder.recipe import EndpointSettings, Prices
-from selftaught_builder.secrecy import key_of, key_place, scrub
 
 CONNECT_SECONDS = 30.0
 """How long a connection may take, TLS included."""

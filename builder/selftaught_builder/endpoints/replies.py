@@ -17,8 +17,8 @@ from typing import Any
 
 import orjson
 
+from selftaught_builder.common.secrecy import MASK, SECRET_LENGTH, scrub, scrub_bytes
 from selftaught_builder.endpoints.base import Reply
-from selftaught_builder.secrecy import MASK, SECRET_LENGTH, scrub, scrub_bytes
 
 ERROR_TEXT_LIMIT = 2000
 """Characters of an error that are kept."""

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from selftaught_builder.common.errors import EndpointError
+from selftaught_builder.common.keys import UNKNOWN_WEIGHTS
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.endpoints.listing import listed
-from selftaught_builder.errors import EndpointError
-from selftaught_builder.keys import UNKNOWN_WEIGHTS
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

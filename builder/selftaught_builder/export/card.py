@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from selftaught_builder.costs import dollars
+from selftaught_builder.spending.costs import dollars
 
 # The hub's own size categories.
 SIZES = (
@@ -31,7 +31,7 @@ def render_card(facts: Mapping[str, Any], version: str) -> str:
     """
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701 (Markdown)
     environment.filters |= {"cell": _cell, "code": _code, "dollars": dollars}
-    template = environment.from_string((files("selftaught_builder") / "templates" / "card.md.jinja").read_text("utf-8"))
+    template = environment.from_string((files("selftaught_builder.export") / "card.md.jinja").read_text("utf-8"))
     return template.render(
         **facts,
         version=version,

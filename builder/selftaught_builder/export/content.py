@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from selftaught_builder.policies import as_policy
 from selftaught_builder.recipe import Recipe
+from selftaught_builder.recipe.policies import as_policy
 
 ROWS_AT_ONCE = 1000
 SELECTING = ("draw_on", "per_question", "examples", "reasoning", "rationalized_share", "validation")

@@ -8,9 +8,10 @@ from typing import Any
 import orjson
 import polars as pl
 
-from selftaught_builder.errors import StoreError
-from selftaught_builder.prompts import Form, Prompt, Prompter
-from selftaught_builder.scope import StoredQuestion
+from selftaught_builder.common.errors import StoreError
+from selftaught_builder.prompts.form import Form, Prompt
+from selftaught_builder.prompts.prompter import Prompter
+from selftaught_builder.scope.asked_prompts import StoredQuestion
 from selftaught_builder.store import Store
 
 Messages = tuple[Mapping[str, str], ...]

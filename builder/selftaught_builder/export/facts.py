@@ -10,14 +10,14 @@ from typing import Any
 
 import polars as pl
 
-from selftaught_builder.costs import cost_of
 from selftaught_builder.evaluation.statistics import wilson
-from selftaught_builder.funnel import Funnel
-from selftaught_builder.policies import as_policy
-from selftaught_builder.policy import filter_of
-from selftaught_builder.reading import reading
 from selftaught_builder.recipe import Recipe
-from selftaught_builder.scope import Scope
+from selftaught_builder.recipe.policies import as_policy
+from selftaught_builder.scope.scope import Scope
+from selftaught_builder.selection.funnel import Funnel
+from selftaught_builder.selection.policy import filter_of
+from selftaught_builder.selection.reading import reading
+from selftaught_builder.spending.costs import cost_of
 from selftaught_builder.store import Store, run_sql
 
 MADE_WITH = ("kind", "model", "weights", "endpoint", "parameters", "recipe")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 
-from selftaught_builder.errors import InputError
+from selftaught_builder.common.errors import InputError
 from selftaught_builder.store import Store
 
 CARD = "README.md"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from selftaught_builder.errors import InputError, SelftaughtError
+from selftaught_builder.common.errors import InputError, SelftaughtError
 
 
 def files_of(version: Path) -> list[tuple[str, int]]:

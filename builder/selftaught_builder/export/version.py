@@ -20,21 +20,21 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from selftaught_builder.durable import sync, sync_tree
-from selftaught_builder.errors import InputError
+from selftaught_builder.common.durable import sync, sync_tree
+from selftaught_builder.common.errors import InputError
+from selftaught_builder.common.names import file_name
 from selftaught_builder.export.card import render_card
 from selftaught_builder.export.content import content_hash
 from selftaught_builder.export.conversations import Conversations
 from selftaught_builder.export.facts import facts_of
 from selftaught_builder.export.intact import CARD, file_hash, hashes_of
-from selftaught_builder.export.selection import select_rows
 from selftaught_builder.export.tables import tables_of
-from selftaught_builder.funnel import Funnel, count_funnel
-from selftaught_builder.names import file_name
-from selftaught_builder.policies import as_policy
-from selftaught_builder.prompts import Prompter
+from selftaught_builder.prompts.prompter import Prompter
 from selftaught_builder.recipe import Recipe
-from selftaught_builder.scope import Scope
+from selftaught_builder.recipe.policies import as_policy
+from selftaught_builder.scope.scope import Scope
+from selftaught_builder.selection.funnel import Funnel, count_funnel
+from selftaught_builder.selection.selected import select_rows
 from selftaught_builder.store import Store, insert_frame
 from selftaught_builder.verification import versions_of
 

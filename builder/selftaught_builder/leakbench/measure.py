@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from selftaught_builder.errors import InputError
+from selftaught_builder.common.errors import InputError
 from selftaught_builder.evaluation.statistics import wilson
 from selftaught_builder.leakbench.plants import PLANTS, Planted, Sound, plant_all
 from selftaught_builder.leakbench.rows import Case
-from selftaught_builder.policies import shipped_policies
+from selftaught_builder.recipe.policies import shipped_policies
 from selftaught_verifiers import Outcome, Question, Rationale, Verifier, registered
 
 POLICY = "default"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selftaught_builder.errors import InputError
+from selftaught_builder.common.errors import InputError
 from selftaught_builder.questions.choices import Choices, parse_choices
 from selftaught_builder.questions.gold import settle
 from selftaught_builder.questions.rows import RowProblem

@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from selftaught_builder.changes import Changed, changed_recipe
 from selftaught_builder.endpoints.prices import dearest
 from selftaught_builder.loop.loop import Loop
 from selftaught_builder.loop.outlook import Outlook, look_out
 from selftaught_builder.loop.steps import Step
-from selftaught_builder.parameters import evaluation_tokens, stored_form
-from selftaught_builder.pipeline import check
 from selftaught_builder.recipe import EndpointSettings
-from selftaught_builder.room import Room
-from selftaught_builder.scope import scope_of, scoped
-from selftaught_builder.spent import spent
+from selftaught_builder.recipe.parameters import evaluation_tokens, stored_form
+from selftaught_builder.room.room import Room
+from selftaught_builder.scope.scope import scope_of
+from selftaught_builder.scope.table import scoped
+from selftaught_builder.spending.spent import spent
+from selftaught_builder.stages.changes import Changed, changed_recipe
+from selftaught_builder.stages.pipeline import check
 from selftaught_builder.store import run_sql
 from selftaught_builder.verification import chosen_verifiers
 

@@ -10,18 +10,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from selftaught_builder import pipeline
-from selftaught_builder.changes import changed_recipe
-from selftaught_builder.endpoints import Opened, Pool
-from selftaught_builder.errors import InputError, Stopped, UserStop
-from selftaught_builder.evaluation.asking import conditions, evaluate
+from selftaught_builder.common.errors import InputError, Stopped, UserStop
+from selftaught_builder.common.names import file_name
 from selftaught_builder.evaluation.summary import Evaluation, best, recorded
 from selftaught_builder.export.intact import check_version
 from selftaught_builder.export.version import Version
 from selftaught_builder.loop.sittings import record_sitting
 from selftaught_builder.loop.steps import STAGES, Ledger, Step, parse_step, shaping_hash, steps_of
 from selftaught_builder.loop.stopping import reason_to_stop
-from selftaught_builder.loop.training import (
+from selftaught_builder.room.room import Room
+from selftaught_builder.serving.pool import Opened, Pool
+from selftaught_builder.stages import pipeline
+from selftaught_builder.stages.changes import changed_recipe
+from selftaught_builder.stages.evaluate import conditions, evaluate
+from selftaught_builder.stages.pipeline import Asked, Turn, Watcher
+from selftaught_builder.stages.train import (
     Checkpoint,
     base_model_of,
     check_training,
@@ -29,10 +32,7 @@ from selftaught_builder.loop.training import (
     nothing_to_train,
     train_round,
 )
-from selftaught_builder.names import file_name
-from selftaught_builder.pipeline import Asked, Turn, Watcher
-from selftaught_builder.probing.asking import asks, verify_room
-from selftaught_builder.room import Room
+from selftaught_builder.stages.verify import asks, verify_room
 from selftaught_builder.store import Store
 from selftaught_builder.store.lock import WriterLock
 from selftaught_builder.training import Progress

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from selftaught_builder.spent import OfLimit, Spent
+from selftaught_builder.spending.spent import OfLimit, Spent
 
 if TYPE_CHECKING:
     from selftaught_builder.loop.forecast import Foreseen

@@ -17,7 +17,7 @@ from selftaught_builder.probing.options import JudgeOptions, read_options
 from selftaught_builder.probing.subjects import Subject
 from selftaught_builder.probing.templates import load_template
 from selftaught_builder.probing.verifier import EndpointVerifier, Probe, Replies
-from selftaught_builder.prompts import Prompt
+from selftaught_builder.prompts.form import Prompt
 from selftaught_builder.recipe import Recipe
 from selftaught_verifiers import Outcome, Verdict
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
 
-from selftaught_builder.errors import RecipeError
+from selftaught_builder.common.errors import RecipeError
 from selftaught_builder.recipe import Count, EndpointSettings, Section
 
 Seen = Literal["question", "rationale", "gold", "choices", "hint"]

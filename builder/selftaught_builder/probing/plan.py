@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from selftaught_builder.plans import Known
 from selftaught_builder.probing.subjects import Subject, subjects
 from selftaught_builder.probing.verifier import EndpointVerifier
-from selftaught_builder.prompts import Prompt
-from selftaught_builder.sampler import Task
+from selftaught_builder.prompts.form import Prompt
+from selftaught_builder.sampling.plans import Known
+from selftaught_builder.sampling.sampler import Task
 from selftaught_builder.store import Store
 
 WhomOf = Callable[[Subject], str | None]

@@ -14,7 +14,8 @@ from selftaught_builder.probing.subjects import Subject
 from selftaught_builder.probing.templates import load_template
 from selftaught_builder.probing.verifier import EndpointVerifier, Heard, Probe, Replies
 from selftaught_builder.probing.withhold import without_answer
-from selftaught_builder.prompts import Prompt, Prompter
+from selftaught_builder.prompts.form import Prompt
+from selftaught_builder.prompts.prompter import Prompter
 from selftaught_builder.questions import Question
 from selftaught_builder.recipe import Recipe
 from selftaught_verifiers import Outcome, Rationale, Verdict, get_verifier

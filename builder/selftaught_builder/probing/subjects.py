@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import duckdb
 import orjson
 
-from selftaught_builder.errors import RecipeError
-from selftaught_builder.keys import weights_identity
-from selftaught_builder.predicates import SenseError, check_repeatable, check_values
+from selftaught_builder.common.errors import RecipeError
+from selftaught_builder.common.keys import weights_identity
 from selftaught_builder.questions import Question
-from selftaught_builder.scope import Scope, scoped
+from selftaught_builder.scope.scope import Scope
+from selftaught_builder.scope.table import scoped
 from selftaught_builder.store import Store, run_sql
+from selftaught_builder.store.predicates import SenseError, check_repeatable, check_values
 from selftaught_builder.store.schema import wide_select
 
 BLOCK = 4000

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
-from selftaught_builder.errors import RecipeError
+from selftaught_builder.common.errors import RecipeError
 
 
 class Template:
@@ -63,7 +63,7 @@ def load_template(name: str, shipped: str, folder: Path) -> Template:
         RecipeError: no such file, or no template.
     """
     if name == shipped:
-        file = files("selftaught_builder") / "templates" / f"{shipped}.j2"
+        file = files("selftaught_builder.probing") / f"{shipped}.j2"
         return _compiled(file.read_text(encoding="utf-8"), f"{shipped}.j2")
     own = folder / name
     try:

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from selftaught_builder.common.keys import attempt_key, weights_identity
 from selftaught_builder.endpoints.base import Identity
-from selftaught_builder.keys import attempt_key, weights_identity
 from selftaught_builder.probing.options import ProbeOptions
 from selftaught_builder.probing.subjects import Subject
-from selftaught_builder.prompts import Prompt
+from selftaught_builder.prompts.form import Prompt
 from selftaught_builder.recipe import Recipe
 from selftaught_verifiers import Verdict
 

@@ -16,7 +16,7 @@ import jinja2
 import jinja2.meta
 import jinja2.sandbox
 
-from selftaught_builder.errors import QuestionError
+from selftaught_builder.common.errors import QuestionError
 from selftaught_builder.questions.rows import Row, RowProblem
 from selftaught_builder.questions.values import as_text
 

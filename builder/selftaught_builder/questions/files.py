@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from selftaught_builder.errors import QuestionError
+from selftaught_builder.common.errors import QuestionError
 from selftaught_builder.questions.rows import NumberedRows, Row, RowProblem, check_columns, unreadable
 
 

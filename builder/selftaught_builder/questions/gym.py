@@ -11,7 +11,7 @@ import warnings
 from typing import Any
 from urllib.parse import parse_qsl
 
-from selftaught_builder.errors import QuestionError
+from selftaught_builder.common.errors import QuestionError
 from selftaught_builder.questions.rows import NumberedRows
 
 _PLACE = "questions.source"

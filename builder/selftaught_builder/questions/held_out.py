@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from selftaught_builder.errors import QuestionError
+from selftaught_builder.common.errors import QuestionError
 from selftaught_builder.questions.load import Loaded, Question, Rejected, load_questions
 from selftaught_builder.questions.values import normalise
 from selftaught_builder.recipe import Questions

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selftaught_builder.errors import QuestionError
+from selftaught_builder.common.errors import QuestionError
 from selftaught_builder.questions.rows import NumberedRows
 
 _LOCAL_MEND = "Where the hub is out of reach, read a local copy: --questions FILE (.jsonl, .csv, .parquet or a folder)."

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from selftaught_builder.errors import QuestionError
+from selftaught_builder.common.errors import QuestionError
 from selftaught_builder.questions.choices import parse_choices
 from selftaught_builder.questions.fields import Field, compile_field
 from selftaught_builder.questions.gold import settle

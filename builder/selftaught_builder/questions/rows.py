@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from selftaught_builder.errors import QuestionError
+from selftaught_builder.common.errors import QuestionError
 
 Row = Mapping[str, Any]
 

@@ -7,8 +7,8 @@ import glob
 from collections.abc import Iterator
 from pathlib import Path
 
-from selftaught_builder.errors import QuestionError
-from selftaught_builder.paths import expand
+from selftaught_builder.common.errors import QuestionError
+from selftaught_builder.common.paths import expand
 from selftaught_builder.questions.files import FILE_READERS
 from selftaught_builder.questions.gym import read_gym
 from selftaught_builder.questions.hub import read_folder, read_hub

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from selftaught_builder.errors import QuestionError
+from selftaught_builder.common.errors import QuestionError
 from selftaught_builder.questions.rows import NumberedRows, check_columns
 
 _PLACE = "questions.query"

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import ValidationError
 
-from selftaught_builder.errors import RecipeError
+from selftaught_builder.common.errors import RecipeError
 from selftaught_builder.recipe.recipe import Recipe
 
 _MOST_NODES = 200_000

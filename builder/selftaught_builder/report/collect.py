@@ -9,15 +9,15 @@ from typing import Any
 
 import duckdb
 
-from selftaught_builder.costs import Cost, cost_of
-from selftaught_builder.errors import InputError
+from selftaught_builder.common.errors import InputError
 from selftaught_builder.evaluation.summary import Evaluation, best, recorded
-from selftaught_builder.policy import filter_of
-from selftaught_builder.reading import reading
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.report import queries
 from selftaught_builder.report.stages import Stage, stages_of
-from selftaught_builder.scope import Scope
+from selftaught_builder.scope.scope import Scope
+from selftaught_builder.selection.policy import filter_of
+from selftaught_builder.selection.reading import reading
+from selftaught_builder.spending.costs import Cost, cost_of
 from selftaught_builder.store import Store
 
 

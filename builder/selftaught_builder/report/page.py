@@ -25,9 +25,7 @@ def write_html(report: LoopReport, path: Path) -> None:
     """
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True)
     environment.filters["visible"] = visible
-    template = environment.from_string(
-        (files("selftaught_builder") / "templates" / "report.html.jinja").read_text("utf-8")
-    )
+    template = environment.from_string((files("selftaught_builder.report") / "page.html.jinja").read_text("utf-8"))
     shown = tables(report)
     figure = base64.b64encode(as_svg(report)).decode()
     path.write_text(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from selftaught_builder.costs import cost_line
 from selftaught_builder.evaluation.summary import Evaluation
 from selftaught_builder.report.collect import LoopReport
+from selftaught_builder.spending.costs import cost_line
 
 
 @dataclass(frozen=True)

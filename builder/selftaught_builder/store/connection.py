@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from selftaught_builder.errors import SelftaughtError, StoreBusyError, StoreError, UnwritableError
+from selftaught_builder.common.errors import SelftaughtError, StoreBusyError, StoreError, UnwritableError
 
 # DuckDB 1.x command lines and viewers can open a store of this storage version.
 STORAGE_VERSION = "v1.0.0"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from selftaught_builder.errors import InputError, StoreBusyError, StoreError, UnwritableError
+from selftaught_builder.common.errors import InputError, StoreBusyError, StoreError, UnwritableError
 from selftaught_builder.store import schema
 from selftaught_builder.store.connection import DamagedLogError, connect, is_damage, open_error, write_error
 from selftaught_builder.store.journal import Fsync, Journal, read_segment

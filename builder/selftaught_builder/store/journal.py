@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import orjson
 
-from selftaught_builder.errors import UnwritableError
+from selftaught_builder.common.errors import UnwritableError
 
 Fsync = Literal["always", "group", "never"]
 """When the journal reaches the disk itself. Whichever it is, a killed process loses nothing; this is about power cuts:

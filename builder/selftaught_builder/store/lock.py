@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from selftaught_builder.errors import StoreBusyError, UnwritableError
+from selftaught_builder.common.errors import StoreBusyError, UnwritableError
 
 
 class WriterLock:

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from selftaught_builder.errors import StoreError
+from selftaught_builder.common.errors import StoreError
 
 TEXT, INT, REAL, BOOL = pl.String, pl.Int64, pl.Float64, pl.Boolean
 

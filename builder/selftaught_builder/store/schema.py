@@ -12,7 +12,7 @@ from importlib.resources import files
 
 import duckdb
 
-from selftaught_builder.errors import StoreError
+from selftaught_builder.common.errors import StoreError
 from selftaught_builder.store.records import COLUMNS
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from selftaught_builder.errors import InputError
-from selftaught_builder.logs import last_lines
+from selftaught_builder.common.errors import InputError
+from selftaught_builder.common.logs import last_lines
 
 _MENDS = {
     "diverged": "Lower train.learning_rate (or raise train.warmup_steps).",

@@ -16,8 +16,8 @@ from typing import Any
 
 import yaml
 
-from selftaught_builder.errors import RecipeError
-from selftaught_builder.paths import expand
+from selftaught_builder.common.errors import RecipeError
+from selftaught_builder.common.paths import expand
 from selftaught_builder.recipe import Train, read_yaml
 from selftaught_builder.training.environment import trainer_files
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from selftaught_builder.recipe import Recipe
-from selftaught_builder.scope import Scope, scoped
+from selftaught_builder.scope.scope import Scope
+from selftaught_builder.scope.table import scoped
 from selftaught_builder.store import Store
 from selftaught_builder.verification.chosen import versions_of
 

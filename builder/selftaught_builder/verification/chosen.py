@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from selftaught_builder.errors import RecipeError
+from selftaught_builder.common.errors import RecipeError
 from selftaught_builder.probing import ENDPOINT_VERIFIERS, EndpointVerifier
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.store.schema import WIDE_COLUMNS

@@ -1,6 +1,6 @@
 """Group verifiers over the groups that they have not judged yet.
 
-Which attempts make a group is `selftaught_builder.groups`' business. A verdict names the group that it was made of
+Which attempts make a group is `selftaught_builder.scope.groups`' business. A verdict names the group that it was made of
 (`verdicts.seen`, table `verdict_groups`), and a verdict on a grown group stands beside that on the smaller one.
 """
 
@@ -13,8 +13,9 @@ from typing import Any
 
 import polars as pl
 
-from selftaught_builder.groups import groups_to_judge
-from selftaught_builder.scope import Scope, scoped
+from selftaught_builder.scope.groups import groups_to_judge
+from selftaught_builder.scope.scope import Scope
+from selftaught_builder.scope.table import scoped
 from selftaught_builder.store import Store, insert_frame, run_sql
 from selftaught_builder.verification.chosen import Chosen
 from selftaught_builder.verification.judges import Note, block_sizes, judges, read_ahead

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from selftaught_builder.machine import usable_cores
+from selftaught_builder.common.machine import usable_cores
 from selftaught_builder.verification.chosen import Chosen
 from selftaught_verifiers.isolation import Crashed, Failed, TimedOut, Worker, WorkerError
 from selftaught_verifiers.judging import Case, Said, judging, specification, unscorable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from selftaught_builder.errors import InputError, RecipeError
+from selftaught_builder.common.errors import InputError, RecipeError
 from selftaught_builder.store import Store
 from selftaught_builder.verification.chosen import Chosen
 from selftaught_builder.verification.verdicts import Counted, insert_verdicts

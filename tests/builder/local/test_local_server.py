@@ -19,8 +19,8 @@ from typing import Any
 import psutil
 import pytest
 
-from selftaught_builder.endpoints.local import LlamaServer, LocalModel, resolve_model
-from selftaught_builder.errors import EndpointError
+from selftaught_builder.common.errors import EndpointError
+from selftaught_builder.serving.local import LlamaServer, LocalModel, resolve_model
 
 pytest.importorskip("gguf", reason="needs the `local` extra")
 pytest.importorskip("xllamacpp", reason="needs the `local` extra")
@@ -119,7 +119,7 @@ def test_started_in_a_thread_that_ends_it_lives_on(tiny_model: LocalModel) -> No
 
 PARENT = """
 import os, sys, time
-from selftaught_builder.endpoints.local import LlamaServer, resolve_model
+from selftaught_builder.serving.local import LlamaServer, resolve_model
 server = LlamaServer(resolve_model(sys.argv[1]), slots=1, context=64).start()
 holder = os.fork() if sys.argv[2] == "sibling" else 1
 if holder == 0:  # a sibling that inherited the pipe's other end and outlives the parent

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from selftaught_builder.endpoints import Identity, Request, serve
+from selftaught_builder.common.errors import EndpointError, InputError
+from selftaught_builder.endpoints import Identity, Request
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
-from selftaught_builder.endpoints.ports import free_port
-from selftaught_builder.errors import EndpointError, InputError
 from selftaught_builder.recipe import EndpointSettings
+from selftaught_builder.serving.ports import free_port
+from selftaught_builder.serving.serving import serve
 from support import servings
 from support.sglang import gone, wait_until, write_model
 
@@ -100,9 +101,9 @@ def test_what_local_cannot_serve(room: Path, tiny: Any) -> None:
 HOOK = """#!/bin/sh
 gguf=$({python} -c "
 import os
-from selftaught_builder.endpoints.local import resolve_model
+from selftaught_builder.serving.local import resolve_model
 print(resolve_model(os.environ['SELFTAUGHT_MODEL']).gguf)")
-exec {python} -m selftaught_builder.endpoints.local.process --gguf "$gguf" --alias "$SELFTAUGHT_SERVED_NAME" \\
+exec {python} -m selftaught_builder.serving.local.process --gguf "$gguf" --alias "$SELFTAUGHT_SERVED_NAME" \\
     --port {port} --slots 1 --context 128
 """
 

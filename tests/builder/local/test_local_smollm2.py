@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from selftaught_builder.endpoints.local import LlamaServer, default_slots, resolve_model
-from selftaught_builder.endpoints.local.gguf import convert_llama
-from selftaught_builder.endpoints.local.smollm2 import SMOLLM2, find_smollm2
-from selftaught_builder.errors import EndpointError
+from selftaught_builder.common.errors import EndpointError
+from selftaught_builder.serving.local import LlamaServer, default_slots, resolve_model
+from selftaught_builder.serving.local.gguf import convert_llama
+from selftaught_builder.serving.local.smollm2 import SMOLLM2, find_smollm2
 
 gguf = pytest.importorskip("gguf", reason="needs the `local` extra")
 pytest.importorskip("xllamacpp", reason="needs the `local` extra")

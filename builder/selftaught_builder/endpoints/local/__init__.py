@@ -1,6 +1,0 @@
-"""Models served on this machine by llama.cpp's own server, out of a wheel. Needs the extra `local`."""
-
-from selftaught_builder.endpoints.local.models import LocalModel, default_cache, default_slots, resolve_model
-from selftaught_builder.endpoints.local.server import LlamaServer
-
-__all__ = ["LlamaServer", "LocalModel", "default_cache", "default_slots", "resolve_model"]

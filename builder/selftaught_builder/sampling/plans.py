@@ -1,0 +1,131 @@
+"""Plans: which samples a stage still has to get.
+
+A plan is lazy and knows what is there: a key with a success is passed over, whichever run got it. So running again continues,
+raising k asks only for what is new, and two runs share what they have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from selftaught_builder.common.keys import attempt_key
+from selftaught_builder.prompts.form import Prompt
+from selftaught_builder.prompts.prompter import Prompter
+from selftaught_builder.questions import Question
+from selftaught_builder.recipe import Recipe
+from selftaught_builder.sampling.sampler import Task
+from selftaught_builder.scope.scope import Scope
+from selftaught_builder.selection.policy import filter_of
+from selftaught_builder.selection.reading import reading
+from selftaught_builder.store import Store, run_sql
+
+
+@dataclass(frozen=True)
+class Known:
+    """The keys that a store has, of one kind of attempt.
+
+    Attributes:
+        done: keys with a success.
+        tries: tries so far of keys without one.
+    """
+
+    done: frozenset[str]
+    tries: dict[str, int]
+
+    @classmethod
+    def of(cls, store: Store, kind: str) -> Known:
+        """Read them from the store."""
+        with store.read() as connection:
+            rows = connection.execute(
+                "SELECT key, bool_or(error IS NULL), max(try) FROM attempts WHERE kind = ? GROUP BY key", [kind]
+            ).fetchall()
+        return cls(
+            frozenset(key for key, success, _ in rows if success), {key: n for key, success, n in rows if not success}
+        )
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One question to be asked k times in one form.
+
+    Attributes:
+        question: what to ask.
+        parent: the failed attempt that this answers, where it is a rationalization.
+    """
+
+    question: Question
+    parent: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The samples of one stage; iterating yields the tasks still to do.
+
+    They come in the questions' order, those that have failed before last: what fails each time must not keep a run from
+    the rest.
+
+    Attributes:
+        kind: `sampled`, `rationalized` or `evaluated`; a rationalized prompt shows the answer.
+        askings: the questions.
+        k: samples for each.
+        prompter: renders the prompts.
+        parameters: sampling parameters, as sent.
+        weights: see `keys.weights_identity`.
+        known: what the store has.
+    """
+
+    kind: str
+    askings: Sequence[Asking]
+    k: int
+    prompter: Prompter
+    parameters: dict[str, Any]
+    weights: str
+    known: Known
+
+    @property
+    def size(self) -> int:
+        """How many samples the stage is made of, done ones included."""
+        return len(self.askings) * self.k
+
+    def keys(self) -> dict[str, list[str]]:
+        """Return each question's attempt keys by its hash, done ones included."""
+        return {asking.question.hash: list(self._keys(asking, self._prompt(asking))) for asking in self.askings}
+
+    def __iter__(self) -> Iterator[Task]:
+        yield from self._tasks(tried=False)
+        if self.known.tries:
+            yield from self._tasks(tried=True)
+
+    def _tasks(self, *, tried: bool) -> Iterator[Task]:
+        for asking in self.askings:
+            prompt = self._prompt(asking)
+            for index, key in enumerate(self._keys(asking, prompt)):
+                tries = self.known.tries.get(key, 0)
+                if key not in self.known.done and tried == bool(tries):
+                    yield Task(asking.question, prompt, self.kind, index, key, tries, asking.parent)
+
+    def _prompt(self, asking: Asking) -> Prompt:
+        return self.prompter.ask(asking.question, hint=self.kind == "rationalized")
+
+    def _keys(self, asking: Asking, prompt: Prompt) -> Iterator[str]:
+        for index in range(self.k):
+            yield attempt_key(self.kind, asking.question.hash, prompt.hash, self.parameters, index, self.weights)
+
+
+def failed_questions(store: Store, recipe: Recipe, questions: Sequence[Question], scope: Scope) -> list[Asking]:
+    """Return the questions without a kept sampled attempt in the scope, each with its first failed attempt as the parent.
+
+    The caller has verified the store. A question without any completion is none: there is nothing to rationalize yet.
+    """
+    with reading(store, scope, filter_of(recipe)) as connection:
+        parents = dict(run_sql(connection, _FAILED).iter_rows())
+    return [Asking(question, parents[question.hash]) for question in questions if question.hash in parents]
+
+
+_FAILED = """
+SELECT question, arg_min(id, (-round, sample_index, key, try)) FROM audited
+WHERE kind = 'sampled' AND error IS NULL AND question NOT IN (SELECT question FROM kept WHERE kind = 'sampled')
+GROUP BY question
+"""

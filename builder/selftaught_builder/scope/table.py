@@ -1,0 +1,110 @@
+"""A scope as a temporary table of the store, for whoever counts or selects attempts in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+
+from selftaught_builder.common.keys import UNKNOWN_WEIGHTS
+from selftaught_builder.prompts.prompter import Prompter
+from selftaught_builder.scope.asked_prompts import _LACKING, _rendered
+from selftaught_builder.scope.scope import KINDS, Asked, Scope
+from selftaught_builder.store import Store
+
+
+@contextmanager
+def scoped(store: Store, scope: Scope | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the store for reading, with the temporary table `scoped` of `attach_scope`; without a scope it holds everything."""
+    with store.read() as connection:
+        if scope is None:
+            connection.execute(f"CREATE TEMP TABLE scoped AS {_EVERYTHING}")
+        else:
+            attach_scope(connection, scope)
+        yield connection
+
+
+def attach_scope(connection: duckdb.DuckDBPyConnection, scope: Scope) -> None:
+    """Add the temporary table `scoped (attempt, round, model)`: a scope's attempts, tries without a completion among them.
+
+    `round` is the round that draws on the attempt, and `model` the name that its model has there: known weights are one model
+    under whatever name and in whatever run they were asked before.
+    """
+    if scope.draw_on == "recipe" and scope.asked is not None:
+        _attach_prompts(connection, scope.run, scope.asked.prompter)
+        query, values = _ASKED, _asked_values(scope, scope.asked)
+    elif scope.draw_on == "run":
+        query, values = f"{_ANY} AND a.run = $run AND a.round BETWEEN $first AND $last", _rounds_values(scope)
+    else:
+        query, values = _ANY, {"run": scope.run}
+    if scope.whole_conversations:
+        query = f"{query} AND ({_CONVERSATION_KNOWN})"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE scoped AS {query}", values)
+
+
+def _attach_prompts(connection: duckdb.DuckDBPyConnection, run: str, prompter: Prompter) -> None:
+    """Add the temporary table `prompts_here`; what the store does not tell of it is rendered."""
+    at = {"run": run, "form": prompter.form.hash}
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE prompts_here AS {_PROMPTS}", {"form": at["form"]})
+    rendered = list(_rendered(connection.execute(_LACKING, at).fetchall(), prompter))
+    if rendered:
+        columns = [list(column) for column in zip(*rendered, strict=True)]
+        connection.execute(
+            "INSERT INTO prompts_here SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[])", columns
+        )
+
+
+def _rounds_values(scope: Scope) -> dict[str, Any]:
+    return {"run": scope.run, "first": scope.first, "last": scope.last}
+
+
+def _asked_values(scope: Scope, asked: Asked) -> dict[str, Any]:
+    return {
+        **_rounds_values(scope),
+        "unknown": UNKNOWN_WEIGHTS,
+        "kinds": [one.kind for one in asked.kinds],
+        "parameters": [one.parameters for one in asked.kinds],
+        "ks": [one.k for one in asked.kinds],
+        "rounds": [one.round for one in asked.answerers],
+        "models": [one.model for one in asked.answerers],
+        "weights": [one.weights for one in asked.answerers],
+    }
+
+
+_OF_RUN = """
+    SELECT question FROM run_questions WHERE run = $run
+    EXCEPT SELECT question FROM held_out_questions WHERE run = $run"""
+
+
+_EVERYTHING = f"SELECT a.id AS attempt, a.round, a.model FROM attempts a WHERE a.kind IN {KINDS}"
+
+
+_ANY = f"{_EVERYTHING} AND a.question IN ({_OF_RUN})"
+
+
+# The weights are known, or the run, the round and the model stand for them.
+_ASKED = f"""
+WITH kinds AS (
+    SELECT unnest($kinds::VARCHAR[]) AS kind, unnest($parameters::VARCHAR[]) AS parameters, unnest($ks::BIGINT[]) AS k
+), answerers AS (
+    SELECT unnest($rounds::INTEGER[]) AS round, unnest($models::VARCHAR[]) AS model, unnest($weights::VARCHAR[]) AS weights
+)
+SELECT a.id AS attempt, min(w.round) AS round, arg_min(w.model, w.round) AS model
+FROM attempts a
+JOIN kinds k ON k.kind = a.kind AND k.parameters = a.parameters::VARCHAR AND a.sample_index < k.k
+JOIN prompts_here p ON p.question = a.question AND a.prompt = if(a.kind = 'rationalized', p.hinted, p.plain)
+JOIN answerers w ON w.weights = a.weights AND w.round BETWEEN $first AND $last
+    AND (w.weights <> $unknown OR (w.model = a.model AND a.run = $run AND a.round = w.round))
+WHERE a.question IN ({_OF_RUN})
+GROUP BY a.id"""
+
+
+_PROMPTS = "SELECT question, plain, hinted FROM asked_prompts WHERE form = $form"
+
+
+# A sample's prompt is what it was asked under; of a rationalized one somebody must know the prompt without the hint.
+_CONVERSATION_KNOWN = """
+    EXISTS (FROM asked_prompts p WHERE p.question = a.question AND a.prompt = if(a.kind = 'rationalized', p.hinted, p.plain))
+    OR (a.kind = 'sampled' AND a.prompt IN (SELECT hash FROM prompts))"""

@@ -1,0 +1,1 @@
+"""Scoring: the verifiers over anyone's rows, without a store."""

@@ -1,0 +1,1 @@
+"""Selection: which attempts a dataset holds, and why not the others."""

@@ -1,0 +1,77 @@
+"""Reading a run: a connection that has the views `audited` and `kept`, which hold what the recipe draws on and no more.
+
+Everything that counts attempts for a person or selects rows for a dataset reads them here, so that version, card, `status`,
+`report`, audits and `selftaught sql` cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from selftaught_builder.scope.groups import attach_groups
+from selftaught_builder.scope.scope import Scope
+from selftaught_builder.scope.table import attach_scope
+from selftaught_builder.selection.policy import Filter, check_policy
+from selftaught_builder.store import Store
+
+VIEWS = ("audited", "kept")
+
+
+@contextmanager
+def reading(store: Store, scope: Scope, filter: Filter) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the store for reading, with the views of `attach_views`.
+
+    Raises:
+        PolicyError: the policy is no SQL predicate over the store's columns.
+    """
+    with store.read() as connection:
+        check_policy(connection, filter.keep, filter.versions)
+        attach_scope(connection, scope)
+        attach_views(connection, scope, filter)
+        yield connection
+
+
+def attach_views(connection: duckdb.DuckDBPyConnection, scope: Scope, filter: Filter) -> None:
+    """Add the views over the attempts of a scope, whose table `scoped` is there.
+
+    - `needless`: rationalized attempts that the recipe would not ask for, since a sample of their question is kept.
+    - `audited`: the other attempts, as in `attempts_wide`, with the recipe's verifiers at their pinned versions. `round` is
+      the round that draws on the attempt, and `model` the name that these weights have there.
+    - `kept`: those of them that the policy and the hard rules keep.
+    """
+    if scope.draw_on == "recipe":
+        _attach_groups(connection, filter, samples_only=True)
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW audited AS {_audited(filter)}")
+        earlier = "<=" if scope.accumulate else "="
+        needless = _NEEDLESS.format(kept=filter.kept("rationalized_samples"), earlier=earlier)
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW rationalized_samples AS {_RATIONALIZED_SAMPLES}")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE needless AS {needless}")
+        connection.execute("DELETE FROM scoped WHERE attempt IN (SELECT attempt FROM needless)")
+    else:
+        connection.execute("CREATE OR REPLACE TEMP TABLE needless (attempt VARCHAR)")
+    _attach_groups(connection, filter, samples_only=False)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW audited AS {_audited(filter)}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW kept AS {filter.kept('audited')}")
+
+
+def _attach_groups(connection: duckdb.DuckDBPyConnection, filter: Filter, *, samples_only: bool) -> None:
+    if filter.grouped:
+        attach_groups(connection, samples_only=samples_only)
+
+
+def _audited(filter: Filter) -> str:
+    return f"SELECT w.* REPLACE (s.round AS round, s.model AS model) FROM ({filter.judged}) w JOIN scoped s ON s.attempt = w.id"
+
+
+# Only these decide whether a rationalized attempt is needed; so no other one is judged by the policy.
+_RATIONALIZED_SAMPLES = """
+SELECT * FROM audited WHERE kind = 'sampled' AND question IN (SELECT question FROM audited WHERE kind = 'rationalized')"""
+
+_NEEDLESS = """
+SELECT r.id AS attempt FROM audited r
+WHERE r.kind = 'rationalized' AND EXISTS (
+    FROM ({kept}) s WHERE s.question = r.question AND s.round {earlier} r.round
+)"""

@@ -1,0 +1,6 @@
+"""Serving: what starts a model's servers, changes their weights and stops them."""
+
+from selftaught_builder.serving.pool import Opened, Pool, open_pool
+from selftaught_builder.serving.serving import Serving, serve
+
+__all__ = ["Opened", "Pool", "Serving", "open_pool", "serve"]

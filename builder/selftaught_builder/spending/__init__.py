@@ -1,0 +1,1 @@
+"""Spending: what attempts cost, and what a budget still allows."""
