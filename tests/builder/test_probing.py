@@ -25,8 +25,8 @@ from selftaught_builder.probing.withhold import without_answer
 from selftaught_builder.questions import Question
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.room.room import Room, open_room
-from selftaught_builder.sampling.plans import failed_questions
 from selftaught_builder.sampling.provenance import record_round
+from selftaught_builder.selection.failed import failed_questions
 from selftaught_builder.selection.funnel import count_funnel
 from selftaught_builder.selection.policy import filter_of
 from selftaught_builder.selection.reading import reading

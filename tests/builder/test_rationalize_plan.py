@@ -11,7 +11,8 @@ from selftaught_builder.prompts.examples import load_examples
 from selftaught_builder.prompts.prompter import Prompter
 from selftaught_builder.recipe import Prompt
 from selftaught_builder.recipe.parameters import parameters_of
-from selftaught_builder.sampling.plans import Asking, Known, Plan, failed_questions
+from selftaught_builder.sampling.plan import Asking, Known, Plan
+from selftaught_builder.selection.failed import failed_questions
 from support.stores import EXAMPLES, SUMS, WHO, Scripted, reasoned
 
 CHOICES = [{"question": "Where do fish live?", "choices": {"A": "in trees", "B": "in water"}, "answer": "B"}]

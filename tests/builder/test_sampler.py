@@ -10,7 +10,7 @@ import pytest
 from selftaught_builder.concurrency import Gate
 from selftaught_builder.endpoints import Reply
 from selftaught_builder.room.room import open_room
-from selftaught_builder.sampling.plans import Plan
+from selftaught_builder.sampling.plan import Plan
 from selftaught_builder.sampling.sampler import GONE_AFTER, LONGEST_RETRY_AFTER, LONGEST_WAIT, Sampler, Task
 from selftaught_builder.stages import pipeline
 from selftaught_builder.stages.pipeline import Silent

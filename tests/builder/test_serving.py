@@ -29,10 +29,11 @@ from selftaught_builder.endpoints import Identity, Request
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.recipe import EndpointSettings
 from selftaught_builder.room.room import open_room
+from selftaught_builder.serving.base import Serving
 from selftaught_builder.serving.checkpoint import find_wanted
 from selftaught_builder.serving.pool import open_pool
 from selftaught_builder.serving.ports import check_port, free_port
-from selftaught_builder.serving.serving import Serving, serve
+from selftaught_builder.serving.serve import serve
 from selftaught_builder.serving.sglang import options
 from selftaught_builder.serving.sglang.serving import SGLangServing
 from selftaught_builder.serving.supervised import Supervised
@@ -335,7 +336,7 @@ def test_a_server_that_dies_mid_stage_is_named_with_its_log(room: Path, monkeypa
 PARENT = """
 import asyncio, sys, time
 from pathlib import Path
-from selftaught_builder.serving.serving import serve
+from selftaught_builder.serving.serve import serve
 from selftaught_builder.common.logs import last_lines
 from selftaught_builder.recipe import EndpointSettings
 serving = serve(EndpointSettings.model_validate_json(sys.argv[1]), Path(sys.argv[2]))

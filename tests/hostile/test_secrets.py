@@ -18,11 +18,12 @@ import pytest
 import yaml
 
 from selftaught_builder.common.errors import EndpointError
-from selftaught_builder.common.secrecy import is_secret, key_of, keys_in, without_keys
+from selftaught_builder.common.secrets import is_secret, keys_in, without_keys
+from selftaught_builder.endpoints.api_key import key_of
 from selftaught_builder.endpoints.openai import OpenAIEndpoint, client_settings
 from selftaught_builder.recipe import EndpointSettings
 from selftaught_builder.serving.local.server import _environment as local_server_environment
-from selftaught_builder.serving.serving import serve
+from selftaught_builder.serving.serve import serve
 from selftaught_builder.training import Trainer
 from support import sglang
 from support.command import COMMAND, environment

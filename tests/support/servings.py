@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from selftaught_builder.endpoints import Identity, Reply, Request
-from selftaught_builder.serving.serving import Serving
+from selftaught_builder.serving.base import Serving
 
 
 def ask(request: Request, serving: Serving, *, identify: bool = True) -> tuple[Identity | None, Reply]:

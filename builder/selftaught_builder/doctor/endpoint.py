@@ -65,7 +65,7 @@ def _reached(
         findings.append(_sglang(settings, folder))
         yield None, ""
         return
-    from selftaught_builder.serving.serving import Standing
+    from selftaught_builder.serving.standing import Standing
 
     if settings.kind == "external" and not _answers(settings):
         text = f"nobody answers at {settings.base_url} yet; a run starts `endpoint.external.start`"

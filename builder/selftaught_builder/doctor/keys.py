@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from selftaught_builder.common.secrecy import key_file, key_of, others_may_read
 from selftaught_builder.doctor.finding import Finding, noting
+from selftaught_builder.endpoints.api_key import key_file, key_of, others_may_read
 
 if TYPE_CHECKING:
     from selftaught_builder.recipe import EndpointSettings, Recipe

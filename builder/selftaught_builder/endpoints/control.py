@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from selftaught_builder.common.secrecy import scrub
+from selftaught_builder.common.secrets import scrub
 from selftaught_builder.endpoints.listing import listed
 from selftaught_builder.endpoints.openai import client_settings
 from selftaught_builder.endpoints.replies import ERROR_TEXT_LIMIT, read_json

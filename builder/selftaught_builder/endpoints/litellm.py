@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from selftaught_builder.common.errors import EndpointError
 from selftaught_builder.common.keys import UNKNOWN_WEIGHTS
-from selftaught_builder.common.secrecy import key_of, key_place, keys_in
+from selftaught_builder.common.secrets import keys_in
+from selftaught_builder.endpoints.api_key import key_of, key_place
 from selftaught_builder.endpoints.base import Identity, Reply, Request
 from selftaught_builder.endpoints.bodies import BODY_LIMIT
 from selftaught_builder.endpoints.openai import split_url

@@ -20,7 +20,8 @@ import aiohttp
 import orjson
 
 from selftaught_builder.common.errors import EndpointError
-from selftaught_builder.common.secrecy import key_of, key_place, scrub
+from selftaught_builder.common.secrets import scrub
+from selftaught_builder.endpoints.api_key import key_of, key_place
 from selftaught_builder.endpoints.base import ERRORS, Identity, Reply, Request
 from selftaught_builder.endpoints.bodies import ENCODINGS, BodyError, read_body, read_start
 from selftaught_builder.endpoints.listing import listed, listed_prices

@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from selftaught_builder.common.secrecy import MASK, SECRET_LENGTH, scrub, scrub_bytes
+from selftaught_builder.common.secrets import MASK, SECRET_LENGTH, scrub, scrub_bytes
 from selftaught_builder.endpoints.base import Reply
 
 ERROR_TEXT_LIMIT = 2000

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from selftaught_builder.loop.step_forecast import StepForecast
 from selftaught_builder.spending.spent import OfLimit, Spent
-
-if TYPE_CHECKING:
-    from selftaught_builder.loop.forecast import Foreseen
 
 
 @dataclass(frozen=True)
@@ -27,12 +24,12 @@ class Outlook:
     suffices: bool | None
 
 
-def look_out(spent: Spent | None, steps: Sequence[Foreseen]) -> list[Outlook]:
+def look_out(spent: Spent | None, steps: Sequence[StepForecast]) -> list[Outlook]:
     """Return what the steps may need of each limit of the run and of its rounds; a question's never stops a run."""
     return [_of(limit, steps) for limit in (spent.limits if spent else ()) if limit.of != "a question"]
 
 
-def _of(limit: OfLimit, steps: Sequence[Foreseen]) -> Outlook:
+def _of(limit: OfLimit, steps: Sequence[StepForecast]) -> Outlook:
     if limit.of == "the run":
         needed = _needed(limit.unit, steps)
         return Outlook(limit, needed, None if needed is None else needed <= limit.left)
@@ -45,7 +42,7 @@ def _of(limit: OfLimit, steps: Sequence[Foreseen]) -> Outlook:
     return Outlook(limit, max(known, default=0), all(need <= has for need, has in zip(known, left, strict=False)))
 
 
-def _needed(unit: str, steps: Sequence[Foreseen]) -> float | None:
+def _needed(unit: str, steps: Sequence[StepForecast]) -> float | None:
     """The most that steps need of something; None where nobody knows it of one of them."""
     asking = [step for step in steps if step.requests]
     amounts = [_amount(unit, step) for step in asking]
@@ -53,7 +50,7 @@ def _needed(unit: str, steps: Sequence[Foreseen]) -> float | None:
     return sum(known) if len(known) == len(amounts) else None
 
 
-def _amount(unit: str, step: Foreseen) -> float | None:
+def _amount(unit: str, step: StepForecast) -> float | None:
     if unit == "attempts":
         return step.requests
     if unit == "usd":

@@ -9,7 +9,7 @@ from functools import cached_property
 from selftaught_builder.probing.subjects import Subject, subjects
 from selftaught_builder.probing.verifier import EndpointVerifier
 from selftaught_builder.prompts.form import Prompt
-from selftaught_builder.sampling.plans import Known
+from selftaught_builder.sampling.plan import Known
 from selftaught_builder.sampling.sampler import Task
 from selftaught_builder.store import Store
 

@@ -14,7 +14,6 @@ from selftaught_builder.common.errors import RecipeError
 from selftaught_builder.prompts.prompter import Prompter
 from selftaught_builder.recipe import Prompt as PromptSettings
 from selftaught_builder.room.room import Room
-from selftaught_builder.scope.table import _OF_RUN
 from selftaught_builder.store import Store, insert_frame
 
 
@@ -34,7 +33,9 @@ def record_prompts(store: Store, run: str, prompter: Prompter) -> None:
     """
     form = prompter.form
     with store.read() as connection:
-        rows = list(_rendered(connection.execute(_LACKING, {"run": run, "form": form.hash}).fetchall(), prompter))
+        rows = list(
+            rendered(connection.execute(UNRENDERED_QUESTIONS, {"run": run, "form": form.hash}).fetchall(), prompter)
+        )
         known = connection.execute("SELECT count(*) FROM prompt_forms WHERE hash = ?", [form.hash]).fetchone() == (1,)
     if known and not rows:
         return
@@ -60,13 +61,18 @@ def recover_prompts(store: Store, room: Room) -> None:
             continue
 
 
-def _rendered(questions: Iterable[tuple[Any, ...]], prompter: Prompter) -> Iterator[tuple[str, str, str]]:
+def rendered(questions: Iterable[tuple[Any, ...]], prompter: Prompter) -> Iterator[tuple[str, str, str]]:
     """Yield question, plain prompt and hinted prompt, as hashes."""
     for question, text, gold, choices in questions:
         asked = StoredQuestion(text, gold, orjson.loads(choices))
         yield question, prompter.ask(asked).hash, prompter.ask(asked, hint=True).hash
 
 
-_LACKING = f"""
+TRAINING_QUESTIONS = """
+    SELECT question FROM run_questions WHERE run = $run
+    EXCEPT SELECT question FROM held_out_questions WHERE run = $run"""
+
+UNRENDERED_QUESTIONS = f"""
 SELECT q.hash, q.question, q.gold, q.choices FROM questions q
-WHERE q.hash IN ({_OF_RUN}) AND q.hash NOT IN (SELECT question FROM asked_prompts WHERE form = $form)"""
+WHERE q.hash IN ({TRAINING_QUESTIONS}) AND q.hash NOT IN (SELECT question FROM asked_prompts WHERE form = $form)"""
+PROMPTS_OF_FORM = "SELECT question, plain, hinted FROM asked_prompts WHERE form = $form"

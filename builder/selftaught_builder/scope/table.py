@@ -10,7 +10,7 @@ import duckdb
 
 from selftaught_builder.common.keys import UNKNOWN_WEIGHTS
 from selftaught_builder.prompts.prompter import Prompter
-from selftaught_builder.scope.asked_prompts import _LACKING, _rendered
+from selftaught_builder.scope.asked_prompts import PROMPTS_OF_FORM, TRAINING_QUESTIONS, UNRENDERED_QUESTIONS, rendered
 from selftaught_builder.scope.scope import KINDS, Asked, Scope
 from selftaught_builder.store import Store
 
@@ -47,10 +47,10 @@ def attach_scope(connection: duckdb.DuckDBPyConnection, scope: Scope) -> None:
 def _attach_prompts(connection: duckdb.DuckDBPyConnection, run: str, prompter: Prompter) -> None:
     """Add the temporary table `prompts_here`; what the store does not tell of it is rendered."""
     at = {"run": run, "form": prompter.form.hash}
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE prompts_here AS {_PROMPTS}", {"form": at["form"]})
-    rendered = list(_rendered(connection.execute(_LACKING, at).fetchall(), prompter))
-    if rendered:
-        columns = [list(column) for column in zip(*rendered, strict=True)]
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE prompts_here AS {PROMPTS_OF_FORM}", {"form": at["form"]})
+    lacking = list(rendered(connection.execute(UNRENDERED_QUESTIONS, at).fetchall(), prompter))
+    if lacking:
+        columns = [list(column) for column in zip(*lacking, strict=True)]
         connection.execute(
             "INSERT INTO prompts_here SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[])", columns
         )
@@ -73,15 +73,10 @@ def _asked_values(scope: Scope, asked: Asked) -> dict[str, Any]:
     }
 
 
-_OF_RUN = """
-    SELECT question FROM run_questions WHERE run = $run
-    EXCEPT SELECT question FROM held_out_questions WHERE run = $run"""
-
-
 _EVERYTHING = f"SELECT a.id AS attempt, a.round, a.model FROM attempts a WHERE a.kind IN {KINDS}"
 
 
-_ANY = f"{_EVERYTHING} AND a.question IN ({_OF_RUN})"
+_ANY = f"{_EVERYTHING} AND a.question IN ({TRAINING_QUESTIONS})"
 
 
 # The weights are known, or the run, the round and the model stand for them.
@@ -97,11 +92,8 @@ JOIN kinds k ON k.kind = a.kind AND k.parameters = a.parameters::VARCHAR AND a.s
 JOIN prompts_here p ON p.question = a.question AND a.prompt = if(a.kind = 'rationalized', p.hinted, p.plain)
 JOIN answerers w ON w.weights = a.weights AND w.round BETWEEN $first AND $last
     AND (w.weights <> $unknown OR (w.model = a.model AND a.run = $run AND a.round = w.round))
-WHERE a.question IN ({_OF_RUN})
+WHERE a.question IN ({TRAINING_QUESTIONS})
 GROUP BY a.id"""
-
-
-_PROMPTS = "SELECT question, plain, hinted FROM asked_prompts WHERE form = $form"
 
 
 # A sample's prompt is what it was asked under; of a rationalized one somebody must know the prompt without the hint.

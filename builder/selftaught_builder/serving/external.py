@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selftaught_builder.common.errors import EndpointError
-from selftaught_builder.common.secrecy import key_place
+from selftaught_builder.endpoints.api_key import key_place
 from selftaught_builder.endpoints.control import Control
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
 from selftaught_builder.endpoints.replies import NAME_LIMIT
+from selftaught_builder.serving.base import Timed
 from selftaught_builder.serving.checkpoint import Wanted, find_wanted
 from selftaught_builder.serving.served import ServedEndpoint
-from selftaught_builder.serving.serving import Timed
 from selftaught_builder.serving.supervised import Supervised, how_it_ended, open_log
 
 if TYPE_CHECKING:

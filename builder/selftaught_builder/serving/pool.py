@@ -12,7 +12,7 @@ from typing import Self
 from selftaught_builder.common.errors import EndpointError
 from selftaught_builder.endpoints.base import Endpoint
 from selftaught_builder.recipe import EndpointSettings, Replica
-from selftaught_builder.serving.serving import serve
+from selftaught_builder.serving.serve import serve
 
 
 @dataclass(frozen=True)

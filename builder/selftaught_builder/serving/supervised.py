@@ -14,8 +14,8 @@ from pathlib import Path
 
 from selftaught_builder.common.errors import EndpointError
 from selftaught_builder.common.logs import last_lines
-from selftaught_builder.common.secrecy import without_keys
-from selftaught_builder.endpoints import supervisor
+from selftaught_builder.common.secrets import without_keys
+from selftaught_builder.serving import supervisor
 
 GRACE_SECONDS, STOP_SECONDS = 10.0, 120.0
 

@@ -10,7 +10,7 @@ from selftaught_builder.common.keys import weights_identity
 from selftaught_builder.evaluation.summary import Evaluation, Examinee, record, recorded, summarise
 from selftaught_builder.recipe.parameters import evaluation_tokens, parameters_of
 from selftaught_builder.room.room import Room
-from selftaught_builder.sampling.plans import Asking, Known, Plan
+from selftaught_builder.sampling.plan import Asking, Known, Plan
 from selftaught_builder.scope.scope import scope_of
 from selftaught_builder.stages.pipeline import Asked, Part, Silent, Turn, Watcher, ask
 from selftaught_builder.store import Store

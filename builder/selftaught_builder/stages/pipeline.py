@@ -25,11 +25,12 @@ from selftaught_builder.prompts.restore import restore_prompts
 from selftaught_builder.recipe.parameters import parameters_of
 from selftaught_builder.room.room import Room
 from selftaught_builder.sampling.lanes import Terms, reach
-from selftaught_builder.sampling.plans import Asking, Known, Plan, failed_questions
+from selftaught_builder.sampling.plan import Asking, Known, Plan
 from selftaught_builder.sampling.provenance import record_questions, record_round, require_run, weights_of_round
 from selftaught_builder.sampling.sampler import Context, Sampler, Tally, Task
 from selftaught_builder.scope.asked_prompts import record_prompts, recover_prompts
 from selftaught_builder.scope.scope import Scope, scope_of
+from selftaught_builder.selection.failed import failed_questions
 from selftaught_builder.selection.policy import check_policy
 from selftaught_builder.serving.pool import Opened, open_pool
 from selftaught_builder.spending.budget import Budget, check_priceable

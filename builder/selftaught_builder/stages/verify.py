@@ -18,7 +18,7 @@ from selftaught_builder.probing.verifier import author_identity, judge_identity
 from selftaught_builder.prompts.restore import restore_prompts
 from selftaught_builder.room.room import Room
 from selftaught_builder.sampling.lanes import Terms, reach
-from selftaught_builder.sampling.plans import Known
+from selftaught_builder.sampling.plan import Known
 from selftaught_builder.sampling.provenance import require_run
 from selftaught_builder.sampling.sampler import Context, Sampler, Tally
 from selftaught_builder.scope.scope import Scope, scope_of

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selftaught_builder.common.paths import expand
-from selftaught_builder.common.secrecy import without_keys
+from selftaught_builder.common.secrets import without_keys
 from selftaught_builder.training.errors import TrainingError
 
 VARIABLE = "SELFTAUGHT_TRAINER"

@@ -22,7 +22,7 @@ from typing import Any
 
 from selftaught_builder.common.durable import sync_tree
 from selftaught_builder.common.errors import SelftaughtError
-from selftaught_builder.common.secrecy import without_keys
+from selftaught_builder.common.secrets import without_keys
 from selftaught_builder.training.environment import find_environment, trainer_files
 from selftaught_builder.training.errors import TrainingFailedError, explain, explain_death
 from selftaught_builder.training.render import MODEL, PREPARED

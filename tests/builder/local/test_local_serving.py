@@ -16,7 +16,7 @@ from selftaught_builder.endpoints import Identity, Request
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.recipe import EndpointSettings
 from selftaught_builder.serving.ports import free_port
-from selftaught_builder.serving.serving import serve
+from selftaught_builder.serving.serve import serve
 from support import servings
 from support.sglang import gone, wait_until, write_model
 

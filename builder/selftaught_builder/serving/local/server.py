@@ -20,7 +20,7 @@ from typing import IO
 from selftaught_builder.common.errors import EndpointError
 from selftaught_builder.common.logs import last_lines
 from selftaught_builder.common.machine import usable_cores
-from selftaught_builder.common.secrecy import without_keys
+from selftaught_builder.common.secrets import without_keys
 from selftaught_builder.serving.local.models import LocalModel, default_slots
 from selftaught_builder.serving.ports import check_port
 

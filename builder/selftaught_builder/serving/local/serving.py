@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
+from selftaught_builder.serving.base import Timed
 from selftaught_builder.serving.local import LlamaServer, LocalModel, resolve_model
 from selftaught_builder.serving.served import ServedEndpoint
-from selftaught_builder.serving.serving import Timed
 from selftaught_builder.serving.supervised import how_it_ended, open_log
 
 if TYPE_CHECKING:

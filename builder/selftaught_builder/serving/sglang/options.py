@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from selftaught_builder.common.errors import EndpointError, RecipeError
-from selftaught_builder.common.secrecy import without_keys
+from selftaught_builder.common.secrets import without_keys
 
 SOURCES = ("sglang/srt/server_args.py", "sglang/srt/arg_groups/fields/*.py")
 """Where in a wheel or in site-packages the options are declared."""

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 from selftaught_builder.common.errors import EndpointError
 from selftaught_builder.common.keys import UNKNOWN_WEIGHTS
 from selftaught_builder.common.paths import expand
-from selftaught_builder.common.secrecy import key_place
+from selftaught_builder.endpoints.api_key import key_place
 from selftaught_builder.endpoints.control import Control
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
 from selftaught_builder.endpoints.weights import named_weights
+from selftaught_builder.serving.base import Timed
 from selftaught_builder.serving.checkpoint import Wanted, find_wanted
 from selftaught_builder.serving.ports import check_port, free_port
 from selftaught_builder.serving.served import ServedEndpoint
-from selftaught_builder.serving.serving import Timed
 from selftaught_builder.serving.sglang.options import INSTALL, Option, installed_options, render_arguments
 from selftaught_builder.serving.sglang.routes import UNSET, Routes, Served
 from selftaught_builder.serving.supervised import Supervised, how_it_ended, open_log

@@ -14,12 +14,8 @@ from selftaught_builder.common.keys import attempt_key
 from selftaught_builder.prompts.form import Prompt
 from selftaught_builder.prompts.prompter import Prompter
 from selftaught_builder.questions import Question
-from selftaught_builder.recipe import Recipe
 from selftaught_builder.sampling.sampler import Task
-from selftaught_builder.scope.scope import Scope
-from selftaught_builder.selection.policy import filter_of
-from selftaught_builder.selection.reading import reading
-from selftaught_builder.store import Store, run_sql
+from selftaught_builder.store import Store
 
 
 @dataclass(frozen=True)
@@ -112,20 +108,3 @@ class Plan:
     def _keys(self, asking: Asking, prompt: Prompt) -> Iterator[str]:
         for index in range(self.k):
             yield attempt_key(self.kind, asking.question.hash, prompt.hash, self.parameters, index, self.weights)
-
-
-def failed_questions(store: Store, recipe: Recipe, questions: Sequence[Question], scope: Scope) -> list[Asking]:
-    """Return the questions without a kept sampled attempt in the scope, each with its first failed attempt as the parent.
-
-    The caller has verified the store. A question without any completion is none: there is nothing to rationalize yet.
-    """
-    with reading(store, scope, filter_of(recipe)) as connection:
-        parents = dict(run_sql(connection, _FAILED).iter_rows())
-    return [Asking(question, parents[question.hash]) for question in questions if question.hash in parents]
-
-
-_FAILED = """
-SELECT question, arg_min(id, (-round, sample_index, key, try)) FROM audited
-WHERE kind = 'sampled' AND error IS NULL AND question NOT IN (SELECT question FROM kept WHERE kind = 'sampled')
-GROUP BY question
-"""

@@ -12,11 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
-from selftaught_builder.common.errors import EndpointError
-
 if TYPE_CHECKING:
     from selftaught_builder.endpoints.base import Endpoint
-    from selftaught_builder.recipe import EndpointSettings
 
 
 class Serving(Protocol):
@@ -86,55 +83,3 @@ class Timed:
             yield
         finally:
             self.seconds += time.monotonic() - started
-
-
-class Standing(Timed):
-    """A server or provider that is there already and whose weights are not ours to change (`openai`, `litellm`)."""
-
-    takes_checkpoints = False
-
-    def __init__(self, settings: EndpointSettings) -> None:
-        super().__init__()
-        self.settings = settings
-
-    def load(self, model: str | Path | None = None) -> None:
-        """Do nothing for the recipe's own model, and refuse any other."""
-        if model is not None and str(model) != self.settings.model:
-            raise EndpointError(
-                f"`{self.settings.kind}` serves what it serves, and cannot be given {model}",
-                place="endpoint.kind",
-                mend="To serve checkpoints use local, sglang or external (docs/serving.md).",
-            )
-
-    def client(self) -> Endpoint:
-        """Return a fresh endpoint."""
-        if self.settings.kind == "litellm":
-            from selftaught_builder.endpoints.litellm import LiteLLMEndpoint
-
-            return LiteLLMEndpoint(self.settings)
-        from selftaught_builder.endpoints.openai import OpenAIEndpoint
-
-        return OpenAIEndpoint(self.settings)
-
-
-def serve(settings: EndpointSettings, room: Path) -> Serving:
-    """Return the serving of one endpoint; nothing is started yet.
-
-    Args:
-        settings: the recipe's `endpoint` section; its replicas have servings of their own (`pool.Pool`).
-        room: the recipe's folder; relative paths start there, and logs are kept in its `.selftaught/`.
-    """
-    match settings.kind:
-        case "local":
-            from selftaught_builder.serving.local.serving import LocalServing
-
-            return LocalServing(settings, room)
-        case "sglang":
-            from selftaught_builder.serving.sglang.serving import SGLangServing
-
-            return SGLangServing(settings, room)
-        case "external":
-            from selftaught_builder.serving.external import ExternalServing
-
-            return ExternalServing(settings, room)
-    return Standing(settings)
