@@ -73,7 +73,7 @@ test-litellm:
     test -x .venv-litellm/bin/python || uv venv --quiet --python ">=3.11" .venv-litellm
     uv pip install --quiet --python .venv-litellm/bin/python --require-hashes -r requirements/litellm.txt
     uv pip install --quiet --python .venv-litellm/bin/python --no-deps --no-build-isolation --editable .
-    .venv-litellm/bin/python -m pytest tests/builder/test_litellm.py
+    .venv-litellm/bin/python -m pytest tests/endpoints/test_litellm.py
 
 # Pin the newest versions that fit pyproject.toml, with their hashes and without addresses.
 lock:

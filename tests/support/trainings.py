@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from selftaught_builder.recipe import Train
 from selftaught_builder.training import Order, Trainer, render_yaml
 
-JUDGE = Path(__file__).parents[1] / "train" / "judge.py"
+JUDGE = Path(__file__).parents[1] / "training" / "judge.py"
 
 
 def write_version(folder: Path, rows: int = 32, first: int = 1) -> Path:

@@ -13,7 +13,7 @@ from selftaught_builder.common.errors import InputError
 from selftaught_builder.recipe import load_recipe
 from selftaught_builder.room import shipped
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
