@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from selftaught_builder.common.errors import StoreBusyError, UnwritableError
-from selftaught_builder.loop import training
 from selftaught_builder.room.room import Room, open_room
+from selftaught_builder.stages import train as training
 from selftaught_builder.stages.train import Checkpoint, train_round
 from selftaught_builder.training import Trainer, TrainingError, TrainingFailedError, trainer_files
 from support import servers
