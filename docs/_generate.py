@@ -25,7 +25,7 @@ def command_help() -> dict[str, str]:
     """Return each command's help by its full name, groups included."""
     from typer.main import get_command
 
-    from selftaught_builder.cli import app
+    from selftaught_builder.cli.app import app
 
     return dict(_walk(get_command(app), None, "selftaught"))
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from selftaught_builder.cli import app
+from selftaught_builder.cli.app import app
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.store.schema import migrations
 from support.command import environment

@@ -12,7 +12,9 @@ from selftaught_builder.common.errors import InputError, PolicyError
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.recipe.policies import as_policy
 from selftaught_builder.scope.scope import Scope, scope_of
-from selftaught_builder.verification import verify
+from selftaught_builder.selection.filter import compile_filter
+from selftaught_builder.selection.reading import reading
+from selftaught_builder.verification import chosen_verifiers, verify
 from support.command import environment, selftaught
 from support.stores import SUMS, Scripted, reasoned, right
 
@@ -62,7 +64,8 @@ def found(scripted: Scripted, name: str) -> list[dict]:
 
 
 def audited(scripted: Scripted, recipe: Recipe, scope: Scope, name: str) -> pl.DataFrame:
-    return run_audits(scripted.store, recipe, scope, [find_audit(name)])[name]
+    with reading(scripted.store, scope, compile_filter(recipe)) as view:
+        return run_audits(view, [find_audit(name)])[name]
 
 
 def test_there_are_six_audits_and_each_says_how_to_read_it() -> None:
@@ -226,7 +229,7 @@ def test_verdicts_that_the_store_lacks_are_asked_for(tmp_path: Path) -> None:
         compared(few, "answr = 'pass'", "answer-only")
     more = few.amended(verify=[*few.room.recipe.verify, "majority"])
     with more.store().writer():
-        verify(more.store(), more.recipe, scope_of(more.store(), more))
+        verify(more.store(), chosen_verifiers(more.recipe), scope_of(more.store(), more))
     lucky = compare_policies(
         more.store(), more.recipe, scope_of(more.store(), more), ("answer-only", "majority <> 'fail'")
     )

@@ -8,8 +8,8 @@ import pytest
 
 from selftaught_builder.audit.lineage import ABOVE, Step, lineage
 from selftaught_builder.audit.lineage import BASE as UNTRAINED
-from selftaught_builder.cli.display import console
-from selftaught_builder.cli.report_display import show_lineage
+from selftaught_builder.cli.show.report import show_lineage
+from selftaught_builder.cli.show.terminal import console
 from selftaught_builder.common.errors import InputError
 from support.loops import BASE, TRUE, Loop
 

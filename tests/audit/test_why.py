@@ -20,6 +20,7 @@ from selftaught_builder.common.errors import InputError
 from selftaught_builder.recipe.policies import shipped_policies
 from selftaught_builder.room.room import open_room
 from selftaught_builder.selection.policy import HARD_RULES
+from selftaught_builder.selection.workspace import Workspace
 from support.command import environment, selftaught
 from support.stores import SUMS, WHO, Scripted, reasoned
 
@@ -123,7 +124,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Scripted:
 
 
 def asked(made: Scripted, what: str) -> Why:
-    return why(made.store, open_room(made.room.folder), what)
+    return why(Workspace(open_room(made.room.folder)), what)
 
 
 def of(found: Why, attempt: str) -> Tried:
@@ -213,7 +214,7 @@ def test_another_runs_attempt_is_told_as_such(tmp_path: Path) -> None:
 
         record_questions(made.store, room.run, room.recipe.name, room.divided)
         record_round(made.store, room.run, 1, room.recipe, [WHO])
-    found = why(made.store, room, other)
+    found = why(Workspace(room), other)
     assert (found.standing, found.reason) == ("other_run", "run another does not ask this question")
     assert found.attempts[0].because == ["belongs to run sums: of a question not in this run"]
 
@@ -305,9 +306,9 @@ def test_what_the_recipe_does_not_ask_for_says_why(tmp_path: Path) -> None:
         made.attempt(0, kind="rationalized", sample_index=0): "rationalized, though a sample of its question is kept",
     }
     made.verify()
-    tried = {one.id: " ".join(one.because) for one in why(made.store, made.room, made.questions[0].hash).attempts}
+    tried = {one.id: " ".join(one.because) for one in why(Workspace(made.room), made.questions[0].hash).attempts}
     for attempt, reason in reasons.items():
         assert reason in tried[attempt], tried[attempt]
     room = made.amended(rationalize={"k": 0})
-    tried = {one.id: one.because for one in why(made.store, room, made.questions[0].hash).attempts}
+    tried = {one.id: one.because for one in why(Workspace(room), made.questions[0].hash).attempts}
     assert tried[[*reasons][-1]] == ["not what the recipe asks for: the recipe does not rationalize"]

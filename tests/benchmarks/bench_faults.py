@@ -11,16 +11,16 @@ from itertools import pairwise
 from pathlib import Path
 
 from bench_memory import resident
-from common import machine, table
 
+from common import machine, table
 from faults.cases import BY_NAME, CASES
 from faults.lab import PLAIN, Asked
 from faults.labs import running_lab
 from selftaught_builder.room.room import open_room
 from selftaught_builder.sampling.sampler import Tally
-from selftaught_builder.stages import pipeline
-from selftaught_builder.stages.pipeline import Silent
+from selftaught_builder.stages.watcher import Silent
 from support.rooms import store_of, write_room
+from support.stages import sample
 
 TIMEOUT, RETRIES, CONCURRENCY, SHARE = 5.0, 3, 64, 0.3
 # Ten million characters, thousands of times, are a test of the disk.
@@ -74,7 +74,7 @@ def main() -> None:
             sample={"k": 2, "concurrency": CONCURRENCY},
         )
         lab.script(cases=cases, share=SHARE, seed=1)
-        asked = pipeline.sample(open_room(folder), watching)
+        asked = sample(open_room(folder), watching)
         requests = lab.seen()["requests"]
         missing = unaccounted(folder, lab.befell())
     faults = sum(case != PLAIN for _, _, case, _ in requests)

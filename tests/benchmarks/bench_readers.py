@@ -14,11 +14,10 @@ from statistics import median
 from typing import Any
 
 from common import commit_times, machine, new_store, sampler, settings, table, tasks
-
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
 
 NEWEST = "SELECT epoch(max(created_at)) AS newest FROM attempts"
-SELFTAUGHT = [sys.executable, "-c", "from selftaught_builder.cli import main; main()"]
+SELFTAUGHT = [sys.executable, "-c", "from selftaught_builder.cli.app import main; main()"]
 
 
 def poll_plainly(path: str, seconds: float) -> dict[str, Any]:

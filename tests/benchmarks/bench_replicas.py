@@ -13,12 +13,11 @@ from statistics import median
 from typing import Any
 
 from common import machine, table
-
 from selftaught_builder.room.room import open_room
 from selftaught_builder.serving.ports import free_port
-from selftaught_builder.stages import pipeline
 from support import servers
 from support.rooms import attempts, write_room
+from support.stages import sample
 
 LATENCY, CONCURRENCY, K = 0.1, 16, 4
 LIVES, AWAY = 2.0, 2.0
@@ -72,7 +71,7 @@ def run(second: Any, count: int) -> dict[str, Any]:
             sample={"k": K, "concurrency": CONCURRENCY},
         )
         started = time.monotonic()
-        asked = pipeline.sample(open_room(folder))
+        asked = sample(open_room(folder))
         seconds = time.monotonic() - started
         rows = attempts(folder)
         keys = [row["key"] for row in rows if row["error"] is None]

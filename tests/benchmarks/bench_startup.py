@@ -11,7 +11,7 @@ import tempfile
 
 from common import machine, middle, table
 
-HELP = [sys.executable, "-c", "from selftaught_builder.cli import main; main()", "--help"]
+HELP = [sys.executable, "-c", "from selftaught_builder.cli.app import main; main()", "--help"]
 
 
 def cpu_seconds(environment: dict[str, str]) -> float:

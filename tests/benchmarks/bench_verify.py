@@ -16,13 +16,13 @@ from pathlib import Path
 
 import polars as pl
 import psutil
-from common import machine, table
 
+from common import machine, table
 from selftaught_builder.common.keys import attempt_id, attempt_key
 from selftaught_builder.common.machine import usable_cores
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.store import Store, insert_frame, open_store
-from selftaught_builder.verification import verify
+from selftaught_builder.verification import chosen_verifiers, verify
 
 VERIFIERS = ["answer", "equations", "number_provenance", "hint_leak", "degenerate", "majority", "near_duplicate"]
 K = 8
@@ -116,7 +116,7 @@ def main() -> None:
             watcher.start()
             started = time.monotonic()
             with store.writer():
-                verdicts = verify(store, recipe).verdicts
+                verdicts = verify(store, chosen_verifiers(recipe)).verdicts
             taken.append(time.monotonic() - started)
             done.set()
             watcher.join()

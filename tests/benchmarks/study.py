@@ -24,7 +24,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from selftaught_builder.cli.display import Display
+from selftaught_builder.cli.show.progress import Display
 from selftaught_builder.evaluation.summary import Evaluation, recorded
 from selftaught_builder.loop.loop import Loop, Ran
 from selftaught_builder.loop.steps import Step

@@ -8,7 +8,7 @@ import sys
 HEAVY = {"aiohttp", "datasets", "duckdb", "litellm", "numpy", "openai", "polars", "pyarrow", "pydantic_ai", "torch"}
 CODE = """
 import sys
-from selftaught_builder.cli import main
+from selftaught_builder.cli.app import main
 sys.argv = ["selftaught", *sys.argv[1:]]
 try:
     main()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from selftaught_builder.cli import main
+from selftaught_builder.cli.app import main
 from support.rooms import attempts, start_cli, write_room
 from support.servers import OpenAIServer
 

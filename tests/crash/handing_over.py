@@ -18,7 +18,7 @@ from crash import lives
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.loop.loop import Loop
 from selftaught_builder.room.room import open_room
-from selftaught_builder.stages.pipeline import Silent
+from selftaught_builder.stages.watcher import Silent
 from support import servers
 from support.rooms import write_room
 from support.trainings import interpreter

@@ -16,7 +16,7 @@ import pytest
 from crash import lives
 from selftaught_builder.export import version
 from selftaught_builder.room.room import open_room
-from selftaught_builder.stages.pipeline import export
+from support.stages import export
 from support.stores import SUMS, Scripted
 
 Step = tuple[str, str]

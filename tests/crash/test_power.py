@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from faults.labs import RunningLab, running_lab
 from selftaught_builder.common.keys import prompt_hash
 from selftaught_builder.room.room import open_room
-from selftaught_builder.stages import pipeline
 from selftaught_builder.store import open_store
 from selftaught_builder.store.database import Store
 from selftaught_builder.store.journal import Journal, read_segment
 from support.command import environment
 from support.rooms import attempts, write_room
+from support.stages import sample
 from support.stores import Scripted
 
 RECORDS = [{"table": "attempts", "id": f"{number}", "completion": "x" * number} for number in range(5)]
@@ -136,7 +136,7 @@ def test_a_damaged_journal_costs_only_what_is_damaged_and_running_again_complete
                 journal.rotate()
 
         patch.setattr(Journal, "append", append)
-        pipeline.sample(open_room(room))
+        sample(open_room(room))
     journal = Journal(room / "store.duckdb.journal")
     lost = DAMAGES[name](journal.segments())
     assert lost
@@ -145,7 +145,7 @@ def test_a_damaged_journal_costs_only_what_is_damaged_and_running_again_complete
     assert journal.segments() == []
     if "missing" not in name and "empty" not in name:
         assert "set aside" in caplog.text
-    again = pipeline.sample(open_room(room))
+    again = sample(open_room(room))
     assert (again.tally.requests, again.reused) == (lost, 9 - lost)
     assert len({row["key"] for row in attempts(room)}) == len(attempts(room)) == 9
     assert open_room(room).store().sql(NAMELESS).item() == 0
@@ -158,14 +158,14 @@ def test_prompts_that_are_lost_while_their_attempts_stay_are_stored_again_and_no
     lab.script()
     with monkeypatch.context() as patch:
         patch.setattr(Store, "commit_journal", lambda store, patience=0.0: 0)
-        pipeline.sample(open_room(room))
+        sample(open_room(room))
     [segment] = Journal(room / "store.duckdb.journal").segments()
     lines = segment.read_bytes().splitlines(keepends=True)
     lost = [line for line in lines if b'"table":"prompts"' in line][::2]
     segment.write_bytes(b"".join(bytes(len(line)) if line in lost else line for line in lines))
     store = open_room(room).store()
     assert store.sql(NAMELESS).item() == len(lost)
-    again = pipeline.sample(open_room(room))
+    again = sample(open_room(room))
     assert (again.tally.requests, again.reused) == (0, 18)
     assert store.sql(NAMELESS).item() == 0
     for name, style, messages in store.sql("SELECT hash, style, messages FROM prompts").rows():

@@ -19,9 +19,9 @@ from selftaught_builder.export.content import content_hash
 from selftaught_builder.export.intact import check_version
 from selftaught_builder.export.version import Version
 from selftaught_builder.scope.asked_prompts import record_prompts
-from selftaught_builder.stages.pipeline import export
 from selftaught_builder.stages.train import train_round
 from support.inside import inside
+from support.stages import export
 from support.stores import SUMS, Scripted, reasoned
 
 DATA = "data/train-00000-of-00001.parquet"

@@ -16,7 +16,7 @@ from selftaught_builder.common.errors import InputError
 from selftaught_builder.export.version import Version
 from selftaught_builder.room.room import open_room
 from selftaught_builder.selection.funnel import Funnel
-from selftaught_builder.stages.pipeline import export
+from support.stages import export
 from support.stores import SUMS, Scripted, reasoned
 
 CHOICES = [

@@ -26,15 +26,17 @@ from typer.main import get_command
 
 from hostile import corpus
 from hostile.corpus import Hostile
-from selftaught_builder.cli import app
+from selftaught_builder.cli.app import app
 from selftaught_builder.common.errors import InputError
 from selftaught_builder.report import collect
 from selftaught_builder.report.collect import Leak
 from selftaught_builder.report.page import write_html
 from selftaught_builder.room.room import open_room
 from selftaught_builder.scope.scope import scope_of
+from selftaught_builder.selection.filter import compile_filter
 from support.command import COMMAND, environment
 from support.inside import Done, inside
+from support.reading import funnel_of, rows_of
 from support.servers import OpenAIServer, openai_server
 
 CODES = {0, 1, 2, 3, 130}
@@ -213,7 +215,7 @@ def test_a_real_terminal_gets_colours_and_nothing_else(done: Place) -> None:
     query = 'SELECT completion, completion AS "\x1b]0;HOSTILE\x07" FROM attempts ORDER BY length(completion) LIMIT 39'
     env = {**environment(TERM="xterm-256color", COLUMNS="120"), "NO_COLOR": ""}
     script = (
-        "import sys; from selftaught_builder.cli import main\n"
+        "import sys; from selftaught_builder.cli.app import main\n"
         "for arguments in (['audit'], ['questions'], ['sql', '--', sys.argv[1], sys.argv[2]]):\n"
         "    sys.argv[1:3] = sys.argv[1:3]\n"
         "    given = sys.argv[:]\n"
@@ -266,7 +268,7 @@ class Page(HTMLParser):
 
 def test_the_report_page_shows_every_text_and_obeys_none(done: Place, tmp_path: Path) -> None:
     opened = open_room(done.room)
-    plain = collect(opened.store(), opened.recipe, scope_of(opened.store(), opened))
+    plain = collect(opened.store(), scope_of(opened.store(), opened), compile_filter(opened.recipe))
     write_html(plain, tmp_path / "plain.html")
     texts = [re.sub("[\ud800-\udfff]", "", one.value)[:2000] for one in corpus.TEXTS]
     leaks = [Leak(1, text, True, text, text, text, text, text) for text in texts]
@@ -303,15 +305,13 @@ def test_a_card_is_no_more_than_a_card(done: Place, tmp_path: Path, one: Hostile
     """Names and a policy's comment, put where a card shows them."""
     from selftaught_builder.export.card import render_card
     from selftaught_builder.export.facts import facts_of
-    from selftaught_builder.selection.funnel import count_funnel
-    from selftaught_builder.selection.selected import select_rows
 
     room = open_room(done.room)
     policy = {"name": "", "sql": f"answer = 'pass' -- {one.value}".replace("\0", "")}
     store, scope = room.store(), scope_of(room.store(), room)
-    rows = select_rows(store, room.recipe, scope)
-    funnel = count_funnel(store, room.recipe, scope, rows)
-    facts = facts_of(store, room.recipe, scope, funnel, {"answer": "1"}, {"train": rows}, "v1")
+    rows = rows_of(store, room.recipe, scope)
+    funnel = funnel_of(store, room.recipe, scope, rows)
+    facts = facts_of(store, room.recipe, scope, funnel, {"answer": "1"}, {"train": rows}, [], "v1")
     names = ("kind", "model", "weights", "endpoint", "parameters", "recipe")
     made_with = [{**dict.fromkeys(names, one.value), "seed_honoured": None, "attempts": 1, "rows": 1}]
     hostile = {"run": one.value, "made_with": made_with, "sources": [one.value], "policy": policy, "licence": one.value}

@@ -18,8 +18,9 @@ from selftaught_builder.common.errors import InputError, StoreBusyError
 from selftaught_builder.common.names import file_name
 from selftaught_builder.evaluation.summary import best, recorded
 from selftaught_builder.loop.forecast import forecast
+from selftaught_builder.loop.ledger import Ledger
 from selftaught_builder.loop.loop import Loop
-from selftaught_builder.loop.steps import STAGES, Ledger, Step, steps_of
+from selftaught_builder.loop.steps import STAGES, Step, steps_of
 from selftaught_builder.room.room import Room, open_room
 from selftaught_builder.sampling.provenance import record_questions, record_round
 from selftaught_builder.stages import train as training

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selftaught_builder.common.errors import InputError, RecipeError
-from selftaught_builder.loop.steps import STAGES, Step, parse_step, shaping_hash, steps_of
+from selftaught_builder.loop.ledger import shaping_hash
+from selftaught_builder.loop.steps import STAGES, Step, parse_step, steps_of
 from selftaught_builder.loop.stopping import reason_to_stop
 from selftaught_builder.recipe import Recipe, Rounds, Steps, load_recipe
 

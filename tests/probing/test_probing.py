@@ -26,16 +26,14 @@ from selftaught_builder.questions import Question
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.room.room import Room, open_room
 from selftaught_builder.sampling.provenance import record_round
-from selftaught_builder.selection.failed import failed_questions
-from selftaught_builder.selection.funnel import count_funnel
-from selftaught_builder.selection.policy import filter_of
+from selftaught_builder.selection.filter import compile_filter
 from selftaught_builder.selection.reading import reading
-from selftaught_builder.stages.pipeline import check, sample
-from selftaught_builder.stages.verify import verify_room
 from selftaught_builder.verification import chosen_verifiers, verify, versions_of
+from support.reading import failed_in, funnel_of
 from support.rooms import cli, start_cli
 from support.rooms import write_room as write_sums
 from support.servers import OpenAIServer
+from support.stages import check, sample, verify_room
 from support.stores import Scripted
 
 WORKED = "She has 2 pens and buys 3, and 2 + 3 = 5. The answer is 5."
@@ -380,7 +378,7 @@ def test_verdicts_of_finished_probes_are_made_without_an_endpoint(openai_server:
         connection.execute("DELETE FROM verdicts WHERE verifier = 'judge'")
         connection.execute("DELETE FROM attempts WHERE id = ?", [left])
     with made.store.writer():
-        counted = verify(made.store, made.room.recipe)
+        counted = verify(made.store, chosen_verifiers(made.room.recipe))
     assert counted.outcomes["judge"] == {"pass": 1}
     assert verdicts(made.room, "judge").keys() == {done}
     before = openai_server.stats()["requests"]
@@ -451,20 +449,22 @@ def test_no_group_holds_a_probe(judged: Scripted) -> None:
     )
     room = judged.amended(verify=["answer", "hint_leak", "crowd"], verifiers={"crowd": {"file": "checks.py"}})
     with judged.store.writer():
-        verify(judged.store, room.recipe)
+        verify(judged.store, chosen_verifiers(room.recipe))
     assert {row["reason"] for row in verdicts(room, "crowd").values()} == {"1"}
     assert verdicts(room, "crowd").keys() == set(judged.notes.values())
 
 
 def test_a_probe_is_not_in_the_funnel(judged: Scripted) -> None:
-    funnel = count_funnel(judged.store, judged.room.recipe, judged.scope)
+    funnel = funnel_of(judged.store, judged.room.recipe, judged.scope)
     assert (funnel.attempts, funnel.completions, funnel.correct, funnel.kept, funnel.exported) == (2, 2, 1, 1, 1)
     assert [kind.kind for kind in funnel.by_kind] == ["sampled"]
 
 
 def test_a_probe_saves_no_question_from_being_rationalized(judged: Scripted) -> None:
-    asked = failed_questions(judged.store, judged.room.recipe, judged.questions, judged.scope)
-    assert [(asking.question.gold, asking.parent) for asking in asked] == [("7", judged.notes["wrong"])]
+    asked = failed_in(judged.store, judged.room.recipe, judged.scope)
+    assert [(question.gold, asked[question.hash]) for question in judged.questions if question.hash in asked] == [
+        ("7", judged.notes["wrong"])
+    ]
 
 
 def test_a_probe_is_not_exported(judged: Scripted) -> None:
@@ -475,9 +475,9 @@ def test_a_probe_is_not_exported(judged: Scripted) -> None:
 
 
 def test_a_probe_is_in_no_audit(judged: Scripted) -> None:
-    with reading(judged.store, judged.scope, filter_of(judged.room.recipe)) as connection:
-        for view, ids in (("audited", set(judged.notes.values())), ("kept", {judged.notes["right"]})):
-            assert {row[0] for row in connection.execute(f"SELECT id FROM {view}").fetchall()} == ids
+    with reading(judged.store, judged.scope, compile_filter(judged.room.recipe)) as view:
+        for name, ids in (("audited", set(judged.notes.values())), ("kept", {judged.notes["right"]})):
+            assert set(view.sql(f"SELECT id FROM {name}")["id"]) == ids
 
 
 def test_a_probe_is_none_of_a_rounds_completions(judged: Scripted) -> None:
@@ -486,7 +486,7 @@ def test_a_probe_is_none_of_a_rounds_completions(judged: Scripted) -> None:
     with judged.store.write() as connection:
         connection.execute("UPDATE rounds SET weights = 'unknown', model = 'stand-in'")
         connection.execute("INSERT INTO stages VALUES (?, 1, 'sample', 'r', now(), now(), '{}')", [judged.room.run])
-    (made,) = collect(judged.store, judged.room.recipe, judged.scope).rounds
+    (made,) = collect(judged.store, judged.scope, compile_filter(judged.room.recipe)).rounds
     assert (made.completions, made.correct) == (2, 1)
 
 
@@ -522,7 +522,7 @@ def test_a_killed_verify_asks_for_the_rest_and_nothing_twice(openai_server: Open
     kept = {seed_of(row["key"]) for row in probed(opened)}
     assert 100 < len(kept) < 240, "stopped midway, and what had arrived is kept"
     with opened.store().writer():
-        offline = verify(opened.store(), opened.recipe).outcomes["judge"].total()
+        offline = verify(opened.store(), chosen_verifiers(opened.recipe)).outcomes["judge"].total()
     assert 0 < offline < 80
     last = cli("verify", room)
     assert last.returncode == 0, last.stderr

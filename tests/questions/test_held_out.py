@@ -14,6 +14,7 @@ from selftaught_builder.common.errors import QuestionError
 from selftaught_builder.questions import divide_questions
 from selftaught_builder.questions.values import normalise
 from selftaught_builder.recipe import Questions
+from support.reading import rows_of
 from support.stores import Scripted
 
 
@@ -79,7 +80,6 @@ def test_everything_held_out_is_an_error(tmp_path: Path):
 
 def test_an_evaluated_or_held_out_attempt_is_never_exported_whatever_the_policy_says(tmp_path: Path):
     """The hard rule: even a policy that keeps everything gets none of them."""
-    from selftaught_builder.selection.selected import select_rows
 
     rows = [{"question": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(1, 13)]
     scripted = Scripted(
@@ -95,13 +95,12 @@ def test_an_evaluated_or_held_out_attempt_is_never_exported_whatever_the_policy_
         scripted.store.write() as connection,
     ):  # even where it stands among the run's questions
         connection.execute("INSERT INTO run_questions VALUES (?, ?, 99)", [scripted.room.run, held.hash])
-    rows_out = select_rows(scripted.store, scripted.room.recipe, scripted.scope)
+    rows_out = rows_of(scripted.store, scripted.room.recipe, scripted.scope)
     assert rows_out["attempt"].to_list() == [sampled]
     assert {evaluated, sneaked}.isdisjoint(rows_out["attempt"])
 
 
 def test_rationalized_rows_are_capped(tmp_path: Path):
-    from selftaught_builder.selection.selected import select_rows
     from support.stores import reasoned
 
     rows = [{"question": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(1, 13)]
@@ -111,5 +110,5 @@ def test_rationalized_rows_are_capped(tmp_path: Path):
     for place in range(6, 12):
         scripted.attempt(place, reasoned(scripted.questions[place]), kind="rationalized")
     scripted.verify()
-    kinds = select_rows(scripted.store, scripted.room.recipe, scripted.scope)["kind"].to_list()
+    kinds = rows_of(scripted.store, scripted.room.recipe, scripted.scope)["kind"].to_list()
     assert (kinds.count("sampled"), kinds.count("rationalized")) == (6, 2)

@@ -17,7 +17,7 @@ from selftaught_builder.report import LoopReport, collect
 from selftaught_builder.report.figure import as_svg, write_png
 from selftaught_builder.report.page import visible, write_html
 from selftaught_builder.report.tables import best_line, tables
-from selftaught_builder.selection.policy import filter_of
+from selftaught_builder.selection.filter import compile_filter
 from selftaught_builder.selection.reading import reading
 from selftaught_builder.store import run_sql
 from support.command import environment, selftaught
@@ -72,7 +72,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Loop:
 
 @pytest.fixture(scope="module")
 def report(loop: Loop) -> LoopReport:
-    return collect(loop.store, loop.recipe, loop.scope)
+    return collect(loop.store, loop.scope, compile_filter(loop.recipe))
 
 
 def test_each_round_counts_its_own_model_whoever_paid(report: LoopReport) -> None:
@@ -130,8 +130,8 @@ def test_leaks_come_with_those_trained_on_first(report: LoopReport) -> None:
 
 
 def test_the_sql_shown_is_the_sql_that_was_run(report: LoopReport, loop: Loop) -> None:
-    with reading(loop.store, loop.scope, filter_of(loop.recipe)) as connection:
-        shown = [run_sql(connection, query).to_dicts() for query in report.sql.values()]
+    with reading(loop.store, loop.scope, compile_filter(loop.recipe)) as view:
+        shown = [run_sql(view.connection, query).to_dicts() for query in report.sql.values()]
     assert [row["correct"] for row in shown[0]] == [one.correct for one in report.evaluations]
     assert [row["completions"] for row in shown[1]] == [one.completions for one in report.rounds]
     assert [row["attempt"] for row in shown[2]] == [leak.attempt for leak in report.leaks]
@@ -157,7 +157,7 @@ def test_what_nobody_looked_at_is_not_shown_as_zero(tmp_path: Path) -> None:
     loop.attempt("training-0", FALSE, kind="sampled")
     loop.verify(["answer"])
     loop.stage(1, "sample")
-    report = collect(loop.store, loop.recipe, loop.scope)
+    report = collect(loop.store, loop.scope, compile_filter(loop.recipe))
     [only] = report.rounds
     assert (only.completions, only.correct, only.correct_false, only.false_before, only.version) == (
         1,
@@ -181,13 +181,13 @@ def test_unknown_weights_count_by_run_and_round(tmp_path: Path) -> None:
     loop.attempt("training-0", TRUE, kind="sampled", weights="unknown", run="another", index=3)
     loop.verify()
     loop.stage(1, "sample")
-    assert [one.completions for one in collect(loop.store, loop.recipe, loop.scope).rounds] == [1, 1]
+    assert [one.completions for one in collect(loop.store, loop.scope, compile_filter(loop.recipe)).rounds] == [1, 1]
 
 
 def test_a_run_without_rounds_is_an_input_error(tmp_path: Path) -> None:
     loop = Loop(tmp_path)
     with pytest.raises(InputError, match=r"no rounds to report.*\n.*selftaught run"):
-        collect(loop.store, loop.recipe, loop.scope)
+        collect(loop.store, loop.scope, compile_filter(loop.recipe))
 
 
 class Page(HTMLParser):

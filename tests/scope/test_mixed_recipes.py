@@ -6,8 +6,8 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ import polars as pl
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from selftaught_builder.audit.accounts import count_accounts
 from selftaught_builder.common.errors import InputError
 from selftaught_builder.endpoints import Identity, Reply, Request
 from selftaught_builder.export.version import Version
@@ -23,14 +22,12 @@ from selftaught_builder.recipe import Replica
 from selftaught_builder.report import collect
 from selftaught_builder.room.room import Room, open_room
 from selftaught_builder.scope.scope import newest_scope, scope_of
-from selftaught_builder.selection.funnel import count_funnel
-from selftaught_builder.selection.policy import filter_of
+from selftaught_builder.selection.filter import compile_filter
 from selftaught_builder.selection.reading import reading
 from selftaught_builder.serving.pool import Member, Opened
-from selftaught_builder.stages import pipeline
-from selftaught_builder.stages.pipeline import Turn
-from selftaught_builder.stages.verify import verify_room
 from selftaught_builder.store import run_sql
+from support.reading import accounts_of, funnel_of
+from support.stages import export, rationalize, sample, verify_room
 from support.stores import write_room
 
 QUESTIONS = [
@@ -74,31 +71,31 @@ class Model:
         return Reply(said, finish_reason="stop", model=self.name, tokens_in=20, tokens_out=10 + draw % 3, cost=0.001)
 
 
-def turn_of(room: Room) -> Turn:
+def client_of(room: Room) -> Callable[[], AbstractAsyncContextManager[Opened]]:
     """The first round, answered by the recipe's model."""
 
     @asynccontextmanager
     async def client() -> AsyncIterator[Opened]:
         yield Opened([Member(room.recipe.endpoint, Model(room.recipe.endpoint.model), Replica())])
 
-    return Turn(1, client)
+    return client
 
 
 def work(folder: Path, recipe: dict[str, Any]) -> Version | None:
     """Run a recipe through all stages; return its version, None if nothing is kept."""
     room = room_of(folder, recipe)
-    turn = turn_of(room)
-    pipeline.sample(room, turn=turn)
-    verify_room(room, turn=turn)
+    asked = {"number": 1, "client": client_of(room)}
+    sample(room, **asked)
+    verify_room(room, **asked)
     if room.recipe.rationalize.k:
-        pipeline.rationalize(room, turn=turn)
-        verify_room(room, turn=turn)
+        rationalize(room, **asked)
+        verify_room(room, **asked)
     return exported(room)
 
 
 def exported(room: Room) -> Version | None:
     try:
-        return pipeline.export(room)
+        return export(room)
     except InputError:
         return None
 
@@ -158,10 +155,10 @@ def check_asked(room: Room, rows: list[dict[str, Any]]) -> None:
 def check_counts(room: Room, version: Version | None) -> None:
     """Card, `status`, `report` and SQL count the same."""
     store, recipe, scope = room.store(), room.recipe, newest_scope(room.store(), room)
-    funnel = count_funnel(store, recipe, scope)
-    with reading(store, scope_of(store, room), filter_of(recipe)) as connection:
+    funnel = funnel_of(store, recipe, scope)
+    with reading(store, scope_of(store, room), compile_filter(recipe)) as view:
         counted = run_sql(
-            connection,
+            view.connection,
             "SELECT count(*), count(*) FILTER (error IS NULL), count(*) FILTER (answer = 'pass'), (SELECT count(*) FROM kept) "
             "FROM audited",
         ).row(0)
@@ -171,12 +168,12 @@ def check_counts(room: Room, version: Version | None) -> None:
             "INSERT OR REPLACE INTO stages VALUES (?, 1, 'export', 'x', now(), now(), ?)",
             [room.run, json.dumps({"version": version.name if version else None})],
         )
-    report = collect(store, recipe, scope_of(store, room))
+    report = collect(store, scope_of(store, room), compile_filter(recipe))
     (round_,) = report.rounds or [None]
     if round_:
         assert (round_.completions, round_.correct) == (funnel.completions, funnel.correct)
         assert round_.kept == round_.version_rows == funnel.exported
-    accounts = count_accounts(store, room)
+    accounts = accounts_of(store, room)
     assert accounts.paid.attempts == store.sql("SELECT count(*) FROM attempts WHERE run = ?", [room.run]).item()
     if version:
         ((facts,),) = store.sql("SELECT facts FROM dataset_versions WHERE version = ?", [version.name]).rows()

@@ -10,7 +10,7 @@ import pytest
 from selftaught_builder.endpoints.base import Identity
 from selftaught_builder.sampling.provenance import record_round
 from selftaught_builder.scope.scope import scope_of
-from selftaught_builder.selection.policy import filter_of
+from selftaught_builder.selection.filter import compile_filter
 from selftaught_builder.selection.reading import reading
 from support.stores import WHO, Scripted, reasoned
 
@@ -28,8 +28,8 @@ def drawn_on(scripted: Scripted, number: int = 1, since: int = 1) -> set[str]:
     scripted.verify()
     room = scripted.room
     scope = replace(scope_of(scripted.store, room), first=since, last=number)
-    with reading(scripted.store, scope, filter_of(room.recipe)) as connection:
-        return {attempt for (attempt,) in connection.execute("SELECT id FROM audited").fetchall()}
+    with reading(scripted.store, scope, compile_filter(room.recipe)) as view:
+        return {attempt for (attempt,) in view.connection.execute("SELECT id FROM audited").fetchall()}
 
 
 def test_what_another_run_asked_in_the_same_way_counts_and_in_another_way_does_not(scripted: Scripted) -> None:

@@ -14,20 +14,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selftaught_builder.audit.accounts import Accounts, Figures, count_accounts
-from selftaught_builder.cli.display import share
+from selftaught_builder.audit.accounts import Accounts, Figures
+from selftaught_builder.cli.show.terminal import share
 from selftaught_builder.common.errors import InputError
 from selftaught_builder.questions.held_out import HELD_OUT
 from selftaught_builder.room.room import Room
 from selftaught_builder.scope.scope import Scope, newest_scope
-from selftaught_builder.selection.fates import FATES, fates_of, furthest
-from selftaught_builder.selection.funnel import CLASSES, Funnel, count_funnel
-from selftaught_builder.selection.policy import filter_of
+from selftaught_builder.selection.fates import FATES, furthest
+from selftaught_builder.selection.filter import compile_filter
+from selftaught_builder.selection.funnel import CLASSES, Funnel
 from selftaught_builder.selection.reading import reading
 from selftaught_builder.spending.budget import REFUSALS
-from selftaught_builder.stages.pipeline import Turn, export
 from selftaught_builder.store import Store, run_sql
 from support.command import environment, selftaught
+from support.reading import accounts_of, fates_in, funnel_of
+from support.stages import export
 from support.stores import SUMS, Scripted, reasoned
 
 SAID = ("right", "reasoned", "false", "wrong", "unread", "empty", "same")
@@ -117,9 +118,9 @@ def check_questions(funnel: Funnel, store: Store, room: Room, scope: Scope) -> N
     assert set(funnel.by_fate) <= set(CLASSES)
     assert sum(funnel.by_fate.values()) == funnel.questions
     assert funnel.by_fate.get("exported", 0) == funnel.questions_exported
-    with reading(store, scope, filter_of(room.recipe)) as connection:
-        kept = set(run_sql(connection, "SELECT question FROM kept")["question"])
-        audited = run_sql(connection, "SELECT * FROM audited").to_dicts()
+    with reading(store, scope, compile_filter(room.recipe)) as view:
+        kept = set(run_sql(view.connection, "SELECT question FROM kept")["question"])
+        audited = run_sql(view.connection, "SELECT * FROM audited").to_dicts()
     tried: dict[str, list[dict]] = {}
     for row in audited:
         tried.setdefault(row["question"], []).append(row)
@@ -210,17 +211,17 @@ def test_every_row_every_question_and_every_attempt_is_in_exactly_one_place(
         for policy, exporting in policies:
             room = made.amended(keep=policy, export=exporting)
             scope = newest_scope(made.store, room)
-            funnel = count_funnel(made.store, room.recipe, scope)
+            funnel = funnel_of(made.store, room.recipe, scope)
             check_rows(funnel, room)
             check_counts(funnel)
             check_questions(funnel, made.store, room, scope)
-            check_accounts(count_accounts(made.store, room), made.store, room.run)
+            check_accounts(accounts_of(made.store, room), made.store, room.run)
             try:
                 version = export(room)
             except InputError:
                 continue
             check_rows(version.funnel, room)
-            accounts = count_accounts(made.store, room)
+            accounts = accounts_of(made.store, room)
             check_accounts(accounts, made.store, room.run)
             if version.fresh:
                 exported = made.store.sql(
@@ -256,7 +257,7 @@ def test_each_attempt_has_its_fate(scripted: Scripted) -> None:
     scripted.notes["unverified"] = scripted.attempt(3)
     with scripted.store.writer():
         scripted.store.commit_journal()
-    fates = fates_of(scripted.store, scripted.room.recipe, newest_scope(scripted.store, scripted.room))
+    fates = fates_in(scripted.store, scripted.room.recipe, newest_scope(scripted.store, scripted.room))
     found = {row["attempt"]: row["fate"] for row in fates.iter_rows(named=True) if row["run"] == scripted.room.run}
     assert found == {attempt: fate for fate, attempt in scripted.notes.items()}
     (copy,) = fates.filter(fates["fate"] == "duplicate").iter_rows(named=True)
@@ -278,30 +279,29 @@ def test_what_the_versions_round_does_not_ask_is_of_another_round(tmp_path: Path
     beyond_k = made.attempt(1, reasoned(made.questions[1]), sample_index=2)
     other_weights = made.attempt(2, reasoned(made.questions[2]), sample_index=0, weights="sha256:" + "1" * 16)
     made.verify()
-    turn = Turn(1)
     fates = dict(
-        fates_of(made.store, made.room.recipe, newest_scope(made.store, made.room))
+        fates_in(made.store, made.room.recipe, newest_scope(made.store, made.room))
         .select("attempt", "fate")
         .iter_rows()
     )
     assert fates == {inside: "exported", beyond_k: "other_recipe", other_weights: "other_recipe"}
-    version = export(made.room, turn)
+    version = export(made.room, number=1)
     with made.store.write() as connection:
         connection.execute(
             "INSERT INTO stages VALUES (?, 1, 'export', 'x', now(), now(), ?)",
             [made.room.run, json.dumps({"version": version.name})],
         )
-    accounts = count_accounts(made.store, made.room)
+    accounts = accounts_of(made.store, made.room)
     assert accounts.kept.attempts == 1
     assert {fate: figures.attempts for fate, figures in accounts.wasted.items()} == {"other_recipe": 2}
     assert accounts.waiting.attempts == 0
 
 
 def test_the_accounts_tell_what_was_paid_kept_and_wasted(scripted: Scripted) -> None:
-    before = count_accounts(scripted.store, scripted.room)
+    before = accounts_of(scripted.store, scripted.room)
     assert (before.version, before.kept, before.waiting.attempts) == ("", Figures(cost=0.0), 1)
     version = scripted.export()
-    accounts = count_accounts(scripted.store, scripted.room)
+    accounts = accounts_of(scripted.store, scripted.room)
     assert accounts.version == version.name
     assert accounts.paid == Figures(8, 60, 30, 0.75, 1, 5)
     assert accounts.kept == Figures(1, 10, 5, 0.25)
@@ -311,10 +311,10 @@ def test_the_accounts_tell_what_was_paid_kept_and_wasted(scripted: Scripted) -> 
     )
     assert accounts.wasted["wrong"] == Figures(1, 0, 0, None, 1, 1)
     newer = scripted.export(keep="answer = 'pass'", export={"per_question": 2})
-    accounts = count_accounts(scripted.store, scripted.amended())
+    accounts = accounts_of(scripted.store, scripted.amended())
     assert (accounts.version, accounts.kept.attempts, accounts.earlier.attempts) == (newer.name, 2, 0)
     scripted.export(keep="equations = 'fail'")
-    accounts = count_accounts(scripted.store, scripted.amended())
+    accounts = accounts_of(scripted.store, scripted.amended())
     assert (accounts.kept.attempts, accounts.earlier.attempts) == (1, 2)
 
 
@@ -344,6 +344,6 @@ def test_status_shows_the_funnel_and_the_accounts_in_eighty_columns(scripted: Sc
     ):
         assert line in lines, (line, shown.stdout)
     printed = json.loads(selftaught("status", scripted.room.folder, "--json").stdout)
-    assert printed["accounts"] == json.loads(json.dumps(asdict(count_accounts(scripted.store, scripted.room))))
+    assert printed["accounts"] == json.loads(json.dumps(asdict(accounts_of(scripted.store, scripted.room))))
     assert printed["funnel"]["by_fate"] == {"exported": 2, "error": 1, "not_yet_asked": 1}
     assert printed["accounts"]["wasted"]["wrong"]["cost"] is None

@@ -14,11 +14,12 @@ from selftaught_builder.common.errors import PolicyError, RecipeError
 from selftaught_builder.recipe import Questions, Rationalize, Recipe, load_recipe
 from selftaught_builder.recipe.policies import Policy, as_policy, shipped_policies
 from selftaught_builder.selection.policy import check_policy, kept_select
-from selftaught_builder.stages.pipeline import check, empty_schema
+from selftaught_builder.store.empty import empty_store
 from selftaught_builder.store.schema import wide_select
 from selftaught_builder.verification import versions_of
 from selftaught_verifiers import get_verifier, registered
 from support.command import selftaught
+from support.stages import check
 from support.stores import Scripted
 
 NO_HINTS = Rationalize(k=0)
@@ -123,7 +124,7 @@ def test_a_verifier_that_the_recipe_does_not_run_is_unknown_to_its_policy(script
 
 
 def test_a_policy_is_checked_before_there_is_a_store() -> None:
-    with empty_schema() as connection:
+    with empty_store() as connection:
         check_policy(connection, "answer = 'pass' AND NOT truncated AND tokens_out < 100", VERSIONS)
         with pytest.raises(PolicyError, match="answr"):
             check_policy(connection, "answr = 'pass'", VERSIONS)
@@ -228,7 +229,7 @@ def test_a_shipped_policy_says_what_it_is_for_and_is_a_predicate_over_known_veri
         keep=policy.name,
         rationalize=NO_HINTS,
     )
-    with empty_schema() as connection:
+    with empty_store() as connection:
         check_policy(connection, recipe.keep, versions_of(recipe))
         check_policy(connection, policy.line, versions_of(recipe))
 

@@ -37,10 +37,10 @@ from selftaught_builder.serving.serve import serve
 from selftaught_builder.serving.sglang import options
 from selftaught_builder.serving.sglang.serving import SGLangServing
 from selftaught_builder.serving.supervised import Supervised
-from selftaught_builder.stages import pipeline
 from support import servings, sglang
 from support.rooms import attempts, write_room
 from support.sglang import gone, running, seen, wait_until, write_model
+from support.stages import sample
 
 ASKED = Request(({"role": "user", "content": "How much is 3 + 4?"},), "chat", {"temperature": 0.7}, 5)
 ask = partial(servings.ask, ASKED)
@@ -329,7 +329,7 @@ def test_a_server_that_dies_mid_stage_is_named_with_its_log(room: Path, monkeypa
     endpoint = {"kind": "sglang", "model": "base", "base_url": None, "retries": 0, "sglang": {"python": sys.executable}}
     write_room(room, "", questions=40, endpoint=endpoint)
     with pytest.raises(SelftaughtError, match=rf"SGLang ended with status 9, its log is {room}/\S+/sglang.log"):
-        pipeline.sample(open_room(room))
+        sample(open_room(room))
     assert {bool(row["error"]) for row in attempts(room)} == {True, False}
 
 

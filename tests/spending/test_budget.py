@@ -18,15 +18,15 @@ from selftaught_builder.common.errors import BudgetStop, InputError, RecipeError
 from selftaught_builder.endpoints import Reply
 from selftaught_builder.endpoints.listing import listed_prices
 from selftaught_builder.endpoints.replies import parse_completion
-from selftaught_builder.loop.steps import shaping_hash
+from selftaught_builder.loop.ledger import shaping_hash
 from selftaught_builder.recipe import Budget as Limits
 from selftaught_builder.recipe import EndpointSettings, Prices, load_recipe
 from selftaught_builder.room.room import open_room
 from selftaught_builder.spending.budget import Budget, Hold
-from selftaught_builder.stages import pipeline
-from selftaught_builder.stages.pipeline import Asked
+from selftaught_builder.stages.result import Asked
 from support.rooms import attempts, cli, store_of, write_room
 from support.servers import OpenAIServer
+from support.stages import rationalize, sample
 from support.watching import Noting
 
 PROBE = 5
@@ -34,17 +34,17 @@ MOST_OUT = 20  # the stand-in's completions have fewer words
 PRICES = {"input": 1.0, "output": 4.0}
 
 
-def sample(folder: Path, server: OpenAIServer, budget: dict[str, Any] | None, **settings: Any) -> Asked:
+def sampled(folder: Path, server: OpenAIServer, budget: dict[str, Any] | None, **settings: Any) -> Asked:
     """Sample a room of thirty questions within a budget."""
     endpoint = {"prices": settings.pop("prices", None), "retries": settings.pop("retries", 5)}
     given = {"k": 4, "concurrency": 8, "max_tokens": MOST_OUT, "budget": budget, **settings}
-    return pipeline.sample(open_room(write_room(folder, server.url, questions=30, endpoint=endpoint, sample=given)))
+    return sample(open_room(write_room(folder, server.url, questions=30, endpoint=endpoint, sample=given)))
 
 
 def stopped(folder: Path, server: OpenAIServer, budget: dict[str, Any], **settings: Any) -> BudgetStop:
     """Sample until the budget stops it, and return what it says."""
     with pytest.raises(BudgetStop) as raised:
-        sample(folder, server, budget, **settings)
+        sampled(folder, server, budget, **settings)
     return raised.value
 
 
@@ -73,8 +73,8 @@ def test_attempts_stop_at_their_very_number_and_sittings_share_it(
     assert openai_server.stats()["requests"] == 31 + PROBE
     stopped(folder, openai_server, {"attempts": 50}, concurrency=concurrency)
     assert spent(folder)["attempts"] == 50
-    assert sample(folder, openai_server, {"attempts": 120}, concurrency=concurrency).reused == 50
-    assert sample(folder, openai_server, {"attempts": 120}).tally.requests == 0, "with nothing to ask it is no stop"
+    assert sampled(folder, openai_server, {"attempts": 120}, concurrency=concurrency).reused == 50
+    assert sampled(folder, openai_server, {"attempts": 120}).tally.requests == 0, "with nothing to ask it is no stop"
 
 
 @pytest.mark.parametrize("concurrency", [1, 7, 32])
@@ -114,7 +114,7 @@ def test_what_the_server_does_not_count_counts_at_its_most(openai_server: OpenAI
 
 def test_tries_count_and_refused_ones_cost_no_tokens(openai_server: OpenAIServer, tmp_path: Path) -> None:
     openai_server.configure(faults=[{"kind": "status", "status": 400, "before": PROBE + 12}])
-    sample(tmp_path / "tokens", openai_server, {"tokens": 30 * 4 * (MOST_OUT + 10)})
+    sampled(tmp_path / "tokens", openai_server, {"tokens": 30 * 4 * (MOST_OUT + 10)})
     assert spent(tmp_path / "tokens")["attempts"] == 120
     openai_server.configure(faults=[{"kind": "status", "status": 503, "after": PROBE, "first": 1}])
     stopped(tmp_path / "attempts", openai_server, {"attempts": 40}, retries=1)
@@ -135,20 +135,20 @@ def test_a_questions_own_budget_passes_it_over_and_the_run_goes_on(openai_server
     openai_server.configure(latency=0.01)
     settings = {"k": 5, "max_tokens": MOST_OUT, "budget": {"per_question": {"attempts": 2}}}
     folder = write_room(tmp_path / "room", openai_server.url, questions=12, sample=settings)
-    asked = pipeline.sample(open_room(folder), watcher := Noting())
+    asked = sample(open_room(folder), watcher := Noting())
     assert Counter(Counter(row["question"] for row in attempts(folder)).values()) == {2: 12}
     assert (asked.tally.completions, asked.tally.withheld) == (24, 36)
     assert any("36 samples were not asked for" in text for text in watcher.notes)
-    assert pipeline.sample(open_room(folder)).tally.requests == 0
+    assert sample(open_room(folder)).tally.requests == 0
 
 
 def test_all_kinds_of_attempts_and_all_stages_share_the_budget(openai_server: OpenAIServer, tmp_path: Path) -> None:
     openai_server.configure(right=0.0)
     settings = {"k": 1, "max_tokens": MOST_OUT, "budget": {"attempts": 15}}
     folder = write_room(tmp_path / "room", openai_server.url, questions=10, sample=settings)
-    pipeline.sample(open_room(folder))
+    sample(open_room(folder))
     with pytest.raises(BudgetStop, match="the run"):
-        pipeline.rationalize(open_room(folder))
+        rationalize(open_room(folder))
     assert Counter(row["kind"] for row in attempts(folder)) == {"sampled": 10, "rationalized": 5}
 
 
@@ -157,7 +157,7 @@ def test_a_rounds_budget_is_its_own(openai_server: OpenAIServer, tmp_path: Path)
     folder = write_room(tmp_path / "room", openai_server.url, questions=12, sample=settings)
     for number, total, what in ((1, 10, "round 1"), (2, 20, "round 2"), (3, 25, "the run")):
         with pytest.raises(BudgetStop, match=f"the budget of {what}"):
-            pipeline.sample(open_room(folder), turn=pipeline.Turn(number))
+            sample(open_room(folder), number=number)
         assert len(attempts(folder)) == total
 
 
@@ -166,7 +166,7 @@ def test_another_run_has_its_own_budget(openai_server: OpenAIServer, tmp_path: P
     folder = write_room(tmp_path / "room", openai_server.url, questions=12, sample=settings)
     for run in ("one", "two"):
         with pytest.raises(BudgetStop):
-            pipeline.sample(open_room(folder, run=run))
+            sample(open_room(folder, run=run))
     assert Counter(row["run"] for row in attempts(folder)) == {"one": 5, "two": 5}
 
 
@@ -194,12 +194,12 @@ def test_dollars_without_a_price_are_wrong_input_before_anything_is_asked(
 ) -> None:
     for budget in ({"usd": 5}, {"per_question": {"usd": 1}}, {"per_round": {"usd": 1}}):
         with pytest.raises(InputError, match="nobody knows what `stand-in` charges") as raised:
-            sample(tmp_path / "room", openai_server, budget)
+            sampled(tmp_path / "room", openai_server, budget)
         assert raised.value.exit_code == 2
     assert openai_server.stats()["requests"] == 0
     assert not attempts(tmp_path / "room")
     free = {"input": 0, "output": 0}
-    assert sample(tmp_path / "room", openai_server, {"usd": 0}, prices=free).tally.completions == 120
+    assert sampled(tmp_path / "room", openai_server, {"usd": 0}, prices=free).tally.completions == 120
 
 
 def test_the_command_line_ends_with_3_and_says_how_to_go_on(openai_server: OpenAIServer, tmp_path: Path) -> None:
@@ -314,10 +314,10 @@ def test_what_a_reply_says_that_it_cost_goes_before_the_list_and_the_recipe_befo
     usage = {"prompt_tokens": 10, "completion_tokens": 20, "cost": 0.0123}
     said = {"pricing": LISTED, "faults": [{"kind": "priced", "payload": {"usage": usage}}]}
     openai_server.configure(**said)
-    sample(tmp_path / "room", openai_server, None)
+    sampled(tmp_path / "room", openai_server, None)
     assert {(row["cost"], row["price_source"]) for row in attempts(tmp_path / "room")} == {(0.0123, "server")}
     openai_server.configure(**said)
-    sample(tmp_path / "own", openai_server, None, prices=PRICES)
+    sampled(tmp_path / "own", openai_server, None, prices=PRICES)
     assert {(row["cost"], row["price_source"]) for row in attempts(tmp_path / "own")} == {(90e-6, "recipe")}
 
 

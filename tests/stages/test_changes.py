@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from selftaught_builder.selection.workspace import Workspace
 from selftaught_builder.stages.changes import changed_recipe
 from support.inside import inside
 from support.rooms import write_room
@@ -49,7 +50,7 @@ def scripted(tmp_path: Path) -> Scripted:
 def test_what_no_longer_counts_is_counted(
     scripted: Scripted, recipe: dict[str, Any], what: list[str], attempts: int, cost: float | None
 ) -> None:
-    changed = changed_recipe(scripted.store, scripted.amended(**recipe))
+    changed = changed_recipe(Workspace(scripted.amended(**recipe)))
     assert changed is not None
     assert (list(changed.what), changed.attempts, changed.cost) == (what, attempts, cost)
     if attempts:
@@ -59,19 +60,19 @@ def test_what_no_longer_counts_is_counted(
 
 
 def test_what_changes_no_attempt_is_not_mentioned(scripted: Scripted) -> None:
-    assert changed_recipe(scripted.store, scripted.room) is None
+    assert changed_recipe(Workspace(scripted.room)) is None
     for recipe in (
         {"keep": "true"},
         {"description": "words"},
         {"sample": {"k": 2, "concurrency": 3, "budget": {"attempts": 9}}},
     ):
-        assert changed_recipe(scripted.store, scripted.amended(**recipe)) is None
+        assert changed_recipe(Workspace(scripted.amended(**recipe))) is None
 
 
 def test_an_edited_example_is_another_prompt(scripted: Scripted) -> None:
     file = scripted.room.folder / "examples.yaml"
     file.write_text(file.read_text().replace("3 + 4 = 7.", "Both together are 3 + 4 = 7."))
-    changed = changed_recipe(scripted.store, scripted.amended())
+    changed = changed_recipe(Workspace(scripted.amended()))
     assert changed is not None
     assert (changed.what, changed.attempts) == (("prompt",), 4)
 

@@ -12,7 +12,7 @@ from selftaught_builder.prompts.prompter import Prompter
 from selftaught_builder.recipe import Prompt
 from selftaught_builder.recipe.parameters import parameters_of
 from selftaught_builder.sampling.plan import Asking, Known, Plan
-from selftaught_builder.selection.failed import failed_questions
+from support.reading import failed_in
 from support.stores import EXAMPLES, SUMS, WHO, Scripted, reasoned
 
 CHOICES = [{"question": "Where do fish live?", "choices": {"A": "in trees", "B": "in water"}, "answer": "B"}]
@@ -26,7 +26,8 @@ def scripted(tmp_path: Path) -> Scripted:
 def failed(scripted: Scripted, **recipe: Any) -> list[Asking]:
     scripted.verify()
     changed = scripted.room.recipe.model_copy(update=recipe)
-    return failed_questions(scripted.store, changed, scripted.questions, scripted.scope)
+    parents = failed_in(scripted.store, changed, scripted.scope)
+    return [Asking(question, parents[question.hash]) for question in scripted.questions if question.hash in parents]
 
 
 def plan(scripted: Scripted, askings: list[Asking], kind: str = "rationalized", k: int = 1) -> Plan:

@@ -12,66 +12,66 @@ from typing import Any
 import pytest
 
 from selftaught_builder.room.room import open_room
-from selftaught_builder.stages import pipeline
-from selftaught_builder.stages.pipeline import Asked
+from selftaught_builder.stages.result import Asked
 from support.rooms import attempts, cli, start_cli, write_room
 from support.servers import OpenAIServer
+from support.stages import sample
 
 PROBE = 5
 
 
-def sample(folder: Path, server: OpenAIServer, questions: int = 10, **settings: Any) -> Asked:
+def sampled(folder: Path, server: OpenAIServer, questions: int = 10, **settings: Any) -> Asked:
     """Sample a room, its recipe rewritten with `settings` under `sample`."""
-    return pipeline.sample(open_room(write_room(folder, server.url, questions=questions, sample=settings)))
+    return sample(open_room(write_room(folder, server.url, questions=questions, sample=settings)))
 
 
 def test_running_again_asks_for_nothing(openai_server: OpenAIServer, tmp_path: Path) -> None:
-    assert sample(tmp_path / "room", openai_server, k=3).tally.completions == 30
+    assert sampled(tmp_path / "room", openai_server, k=3).tally.completions == 30
     before = attempts(tmp_path / "room")
-    again = sample(tmp_path / "room", openai_server, k=3)
+    again = sampled(tmp_path / "room", openai_server, k=3)
     assert (again.reused, again.planned, again.tally.requests) == (30, 30, 0)
     assert attempts(tmp_path / "room") == before
     assert openai_server.stats()["requests"] == 30 + PROBE
 
 
 def test_raising_k_asks_for_the_new_samples_only(openai_server: OpenAIServer, tmp_path: Path) -> None:
-    sample(tmp_path / "room", openai_server, k=2)
+    sampled(tmp_path / "room", openai_server, k=2)
     before = {row["id"] for row in attempts(tmp_path / "room")}
-    raised = sample(tmp_path / "room", openai_server, k=5)
+    raised = sampled(tmp_path / "room", openai_server, k=5)
     assert (raised.reused, raised.tally.requests) == (20, 30)
     rows = attempts(tmp_path / "room")
     assert {row["sample_index"] for row in rows if row["id"] not in before} == {2, 3, 4}
     assert set(openai_server.stats()["bodies"].values()) <= {1, 2}  # the probe asks one body twice
-    assert sample(tmp_path / "room", openai_server, k=1).tally.requests == 0
+    assert sampled(tmp_path / "room", openai_server, k=1).tally.requests == 0
 
 
 def test_more_questions_ask_for_the_new_ones_only(openai_server: OpenAIServer, tmp_path: Path) -> None:
-    sample(tmp_path / "room", openai_server, questions=4, k=2)
-    assert sample(tmp_path / "room", openai_server, questions=7, k=2).tally.requests == 6
+    sampled(tmp_path / "room", openai_server, questions=4, k=2)
+    assert sampled(tmp_path / "room", openai_server, questions=7, k=2).tally.requests == 6
 
 
 @pytest.mark.parametrize("change", [{"temperature": 0.2}, {"max_tokens": 99}, {"top_p": 0.9}, {"stop": ["Q:"]}])
 def test_another_parameter_asks_anew(openai_server: OpenAIServer, tmp_path: Path, change: dict[str, Any]) -> None:
-    sample(tmp_path / "room", openai_server, k=2)
-    changed = sample(tmp_path / "room", openai_server, k=2, **change)
+    sampled(tmp_path / "room", openai_server, k=2)
+    changed = sampled(tmp_path / "room", openai_server, k=2, **change)
     assert (changed.reused, changed.tally.requests) == (0, 20)
-    assert sample(tmp_path / "room", openai_server, k=2).tally.requests == 0
+    assert sampled(tmp_path / "room", openai_server, k=2).tally.requests == 0
 
 
 def test_concurrency_changes_no_key_and_no_byte(openai_server: OpenAIServer, tmp_path: Path) -> None:
     openai_server.configure(latency=0.004)
     for folder, concurrency in ((tmp_path / "one", 1), (tmp_path / "many", 16)):
-        sample(folder, openai_server, k=3, concurrency=concurrency)
+        sampled(folder, openai_server, k=3, concurrency=concurrency)
 
     def facts(folder: Path) -> list[tuple[Any, ...]]:
         return [(row["id"], row["seed"], row["completion"], row["finish_reason"]) for row in attempts(folder)]
 
     assert facts(tmp_path / "one") == facts(tmp_path / "many")
-    assert sample(tmp_path / "one", openai_server, k=3, concurrency=7).tally.requests == 0
+    assert sampled(tmp_path / "one", openai_server, k=3, concurrency=7).tally.requests == 0
 
 
 def test_every_key_is_asked_with_its_own_seed(openai_server: OpenAIServer, tmp_path: Path) -> None:
-    sample(tmp_path / "room", openai_server, k=4)
+    sampled(tmp_path / "room", openai_server, k=4)
     seeds = [row["seed"] for row in attempts(tmp_path / "room")]
     assert len(set(seeds)) == 40
     assert sorted(openai_server.seeds()[PROBE:]) == sorted(seeds)

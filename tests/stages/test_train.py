@@ -16,8 +16,9 @@ import pytest
 from selftaught_builder.common.errors import StoreBusyError, UnwritableError
 from selftaught_builder.room.room import Room, open_room
 from selftaught_builder.stages import train as training
-from selftaught_builder.stages.train import Checkpoint, train_round
+from selftaught_builder.stages.train import train_round
 from selftaught_builder.training import Trainer, TrainingError, TrainingFailedError, trainer_files
+from selftaught_builder.training.checkpoint import Checkpoint
 from support import servers
 from support.rooms import write_room
 from support.sglang import gone, wait_until

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from selftaught_builder.common.errors import PolicyError, RecipeError
 from selftaught_builder.recipe.policies import shipped_policies
 from selftaught_builder.selection.policy import check_policy
-from selftaught_builder.stages.pipeline import check, empty_schema
+from selftaught_builder.store.empty import empty_store
 from selftaught_builder.store.predicates import OUTCOMES, SenseError, check_repeatable, check_values
 from selftaught_builder.store.schema import create_views
 from support.inside import inside
+from support.stages import check
 from support.stores import Scripted
 
 VERIFIERS = {"answer": "1", "equations": "1", "hint_leak": "1"}
@@ -23,7 +24,7 @@ VERIFIERS = {"answer": "1", "equations": "1", "hint_leak": "1"}
 
 @pytest.fixture(scope="module")
 def connection() -> duckdb.DuckDBPyConnection:
-    with empty_schema() as found:
+    with empty_store() as found:
         create_views(found)
         yield found
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
-COMMAND = [sys.executable, "-c", "from selftaught_builder.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from selftaught_builder.cli.app import main; main()"]
 
 
 def environment(**changes: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from unittest import mock
 
 import typer.main
 
-from selftaught_builder.cli import main
+from selftaught_builder.cli.app import main
 
 _get_command = cache(typer.main.get_command)  # typer would make all commands anew for each call
 

@@ -17,7 +17,7 @@ from selftaught_builder.evaluation.summary import Examinee, record, summarise
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.scope.scope import Answerer, Asked, AskedKind, Scope
 from selftaught_builder.store import Store, insert_frame, open_store
-from selftaught_builder.verification import verify
+from selftaught_builder.verification import chosen_verifiers, verify
 from selftaught_verifiers import get_verifier
 
 BASE = "sha256:" + "0" * 16
@@ -144,7 +144,7 @@ class Loop:
             insert_frame(connection, "attempts", frame)
         self._attempts.clear()
         with self.store.writer():
-            verify(self.store, _recipe(names))
+            verify(self.store, chosen_verifiers(_recipe(names)))
 
     def examinee(self, weights: str = BASE, k: int = 0) -> Examinee:
         """Return the keys of a model's evaluation: greedy on both sets, k samples on the evaluate set."""

@@ -20,8 +20,8 @@ from selftaught_builder.room.room import Room, open_room
 from selftaught_builder.sampling.provenance import record_questions, record_round
 from selftaught_builder.scope.asked_prompts import record_prompts
 from selftaught_builder.scope.scope import Scope, scope_of
-from selftaught_builder.stages.pipeline import export
-from selftaught_builder.verification import Verified, verify
+from selftaught_builder.verification import Verified, chosen_verifiers, verify
+from support.stages import export
 
 WHO = Identity("http://127.0.0.1:1/v1", "scripted", "sha256:" + "0" * 16, {"seed": True})
 
@@ -140,7 +140,7 @@ class Scripted:
         """Move the journal into the tables and add the verdicts."""
         with self.store.writer():
             self.store.commit_journal()
-            return verify(self.store, self.room.recipe, self.scope)
+            return verify(self.store, chosen_verifiers(self.room.recipe), self.scope)
 
     @property
     def scope(self) -> Scope:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from selftaught_builder.stages.pipeline import Silent
+from selftaught_builder.stages.watcher import Silent
 
 
 class Noting(Silent):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from selftaught_builder.scope.scope import Scope
-from selftaught_builder.stages.verify import verify_room
-from selftaught_builder.verification import broken_verifiers
+from selftaught_builder.verification import broken_verifiers, versions_of
 from support.command import selftaught
+from support.stages import verify_room
 from support.stores import Scripted
 from support.watching import Noting
 
@@ -45,15 +45,15 @@ def test_it_is_noted_with_its_most_frequent_reason(made: Scripted) -> None:
     verify_room(made.room, hearing)
     [line] = [note for note in hearing.notes if note.startswith("no_apology")]
     assert line == "no_apology: 3 of 5 unscorable: ValueError: an apology \x1b[31m (the most frequent of 2 reasons)"
-    [broken] = broken_verifiers(made.store, made.room.recipe, made.scope)
+    [broken] = broken_verifiers(made.store, versions_of(made.room.recipe), made.scope)
     assert (broken.verifier, broken.attempts, broken.broken, broken.reasons) == ("no_apology", 5, 3, 2)
-    assert broken_verifiers(made.store, made.room.recipe, Scope("another run")) == []
+    assert broken_verifiers(made.store, versions_of(made.room.recipe), Scope("another run")) == []
 
 
 def test_a_mended_verifier_is_not_named_any_more(made: Scripted) -> None:
     made.verify()
     (made.room.folder / "checks.py").write_text(CHECKS.replace("raise", "return Verdict(Outcome.FAIL)  #"))
-    assert broken_verifiers(made.store, made.room.recipe, made.scope) == []
+    assert broken_verifiers(made.store, versions_of(made.room.recipe), made.scope) == []
 
 
 def test_status_names_it(made: Scripted) -> None:

@@ -80,7 +80,7 @@ def test_a_verifier_that_always_hangs_is_named_once_and_waited_for_less(
     notes: list[str] = []
     stored: list[int] = []
     with made.store.writer():
-        verify(made.store, made.room.recipe, None, stored.append, notes.append)
+        verify(made.store, chosen_verifiers(made.room.recipe), None, stored.append, notes.append)
     assert len(notes) == 1
     assert "`polite` hangs" in notes[0]
     reasons = [reason for outcome, reason in said(made, "polite").values() if outcome == "unscorable"]
@@ -95,11 +95,11 @@ def test_an_option_and_an_edited_file_are_another_version_beside_the_old_one(tmp
     first = versions_of(made.room.recipe)["polite"]
     room = made.amended(verifiers={"polite": {"file": "checks.py", "word": "apology"}})
     with made.store.writer():
-        verify(made.store, room.recipe)
+        verify(made.store, chosen_verifiers(room.recipe))
     (tmp_path / "checks.py").write_text(CHECKS.replace("looked for", "searched for"))
     versions = {first, versions_of(room.recipe)["polite"]}
     with made.store.writer():
-        verify(made.store, made.amended(verifiers={"polite": {"file": "checks.py"}}).recipe)
+        verify(made.store, chosen_verifiers(made.amended(verifiers={"polite": {"file": "checks.py"}}).recipe))
     rows = made.store.sql("SELECT version, outcome, reason FROM verdicts WHERE verifier = 'polite' ORDER BY created_at")
     assert [row[1:] for row in rows.iter_rows()] == [
         ("fail", "looked for sorry"),
@@ -248,7 +248,7 @@ def test_several_processes_say_what_one_says(tmp_path: Path, monkeypatch: pytest
         for question in range(len(SUMS)):
             for index in range(150):
                 made.attempt(question, f"2 + {index} = 7. The answer is {index}.", sample_index=index)
-        assert pending(made.store, made.room.recipe) == 0  # still in the journal
+        assert pending(made.store, chosen_verifiers(made.room.recipe)) == 0  # still in the journal
         assert made.verify().verdicts == 3 * 600
         columns = "attempt, verifier, version, outcome, answer, reason, score, detail"
         verdicts.append(made.store.sql(f"SELECT {columns} FROM verdicts ORDER BY attempt, verifier").rows())

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from selftaught_builder.room.room import Room
-from selftaught_builder.scope.scope import newest_scope
-from selftaught_builder.selection.fates import EXPORTED, FATES, fates_of
+from selftaught_builder.selection.fates import EXPORTED, FATES
 from selftaught_builder.selection.newest import newest_version
 from selftaught_builder.store import Store
 
@@ -73,16 +72,15 @@ class Accounts:
     wasted_in_all: Figures
 
 
-def count_accounts(store: Store, room: Room, fates: pl.DataFrame | None = None) -> Accounts:
-    """Count what a run paid for. Raises what `fates.fates_of` raises.
+def count_accounts(store: Store, room: Room, fates: pl.DataFrame) -> Accounts:
+    """Count what a run paid for.
 
     Args:
         store: the store, verified.
         room: its run and recipe.
-        fates: what `fates.fates_of` returns for the newest scope, if it is known.
+        fates: what `fates.fates_of` returns for the newest scope.
     """
     newest = newest_version(store, room)
-    fates = fates_of(store, room.recipe, newest_scope(store, room)) if fates is None else fates
     fates = fates.filter(pl.col("run") == room.run)
     within, earlier = (pl.col("attempt").is_in(list(part)) for part in (newest.attempts, newest.earlier))
     place = (

@@ -7,7 +7,7 @@ pinned versions) and `kept` (those of them that the policy keeps).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -15,11 +15,7 @@ import polars as pl
 
 from selftaught_builder.common.errors import InputError
 from selftaught_builder.probing import ENDPOINT_VERIFIERS
-from selftaught_builder.recipe import Recipe
-from selftaught_builder.scope.scope import Scope
-from selftaught_builder.selection.policy import filter_of
-from selftaught_builder.selection.reading import reading
-from selftaught_builder.store import Store, run_sql
+from selftaught_builder.selection.reading import View
 from selftaught_verifiers import registered
 
 
@@ -55,28 +51,27 @@ def find_audit(name: str) -> Audit:
     return known[name]
 
 
-def lacking_verifiers(audit: Audit, recipe: Recipe) -> list[str]:
+def lacking_verifiers(audit: Audit, verifiers: Collection[str]) -> list[str]:
     """Return the verifiers that an audit reads and the recipe does not run."""
     known = {*(one.name for one in registered()), *ENDPOINT_VERIFIERS}
     words = re.findall(r"\w+", re.sub(r"--[^\n]*", "", audit.sql))
-    return sorted((set(words) & known) - set(recipe.verify))
+    return sorted((set(words) & known) - set(verifiers))
 
 
-def run_audits(store: Store, recipe: Recipe, scope: Scope, chosen: Sequence[Audit]) -> dict[str, pl.DataFrame]:
+def run_audits(view: View, chosen: Sequence[Audit]) -> dict[str, pl.DataFrame]:
     """Run audits over what the recipe draws on, read-only; return their results by name.
 
     Raises:
         InputError: one needs a verifier that the recipe does not run, or the policy fails on the data.
     """
     for audit in chosen:
-        if lacking := lacking_verifiers(audit, recipe):
+        if lacking := lacking_verifiers(audit, view.filter.versions):
             names = ", ".join(f"`{name}`" for name in lacking)
             mend = f"Add {names} to `verify`, and run `selftaught verify`."
             raise InputError(f"needs {names}, which the recipe does not run", place=f"audit {audit.name}", mend=mend)
-    with reading(store, scope, filter_of(recipe)) as connection:
-        # An audit may come to its end without the policy being asked about every attempt, and a fault in it would go unseen.
-        run_sql(connection, "SELECT count(*) FROM kept")
-        return {audit.name: run_sql(connection, audit.sql) for audit in chosen}
+    # An audit may come to its end without the policy being asked about every attempt, and a fault in it would go unseen.
+    view.sql("SELECT count(*) FROM kept")
+    return {audit.name: view.sql(audit.sql) for audit in chosen}
 
 
 def _read(name: str, sql: str) -> Audit:

@@ -13,10 +13,10 @@ from selftaught_builder.common.errors import InputError
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.recipe.policies import Policy, as_policy, shipped_policies, verifier_of
 from selftaught_builder.scope.scope import Scope
-from selftaught_builder.selection.policy import Filter, check_policy, filter_of
+from selftaught_builder.selection.filter import compile_filter
+from selftaught_builder.selection.policy import check_policy, kept_of
 from selftaught_builder.selection.reading import reading
 from selftaught_builder.store import Store, run_sql
-from selftaught_builder.verification import chosen_verifiers
 from selftaught_verifiers import registered
 
 OWN = "recipe"
@@ -78,26 +78,27 @@ def compare_policies(
         InputError: the store has no verdict of a verifier that they read.
     """
     a, b = policies_of(recipe, policies)
-    widened = _widened(recipe, (a, b))
-    chosen = chosen_verifiers(widened)
-    filter = filter_of(widened)
+    filter = compile_filter(_widened(recipe, (a, b)))
     versions = filter.versions
-    with reading(store, scope, filter) as connection:
+    with reading(store, scope, filter) as view:
+        connection = view.connection
         for policy in (a, b):
             check_policy(connection, policy.name or policy.sql, versions)
         read = {
             name: {verifier_of(column) for column in _read(policy, versions)} for name, policy in (("a", a), ("b", b))
         }
         # What a query yields no verdict on is meant to have none, and a model is asked about a part.
-        counted = [one.name for one in chosen if one.kind in ("row", "group") and one.name in read["a"] | read["b"]]
+        counted = [
+            one.name for one in filter.verifiers if one.kind in ("row", "group") and one.name in read["a"] | read["b"]
+        ]
         unverified = _unverified(connection, counted, recipe, scope.run)
         columns = sorted(_read(a, versions) | _read(b, versions) | {"answer"})
         run_sql(
             connection,
             _COMPARED.format(
                 columns=", ".join(f"w.{column}" for column in columns),
-                a=Filter(a.name or a.sql, versions).kept("audited"),
-                b=Filter(b.name or b.sql, versions).kept("audited"),
+                a=kept_of(a.name or a.sql, "audited"),
+                b=kept_of(b.name or b.sql, "audited"),
             ),
         )
         compared = run_sql(connection, "SELECT * EXCLUDE (id, question) FROM compared")

@@ -16,13 +16,14 @@ from selftaught_builder.recipe import Recipe
 from selftaught_builder.recipe.policies import as_policy
 from selftaught_builder.room.room import Room
 from selftaught_builder.sampling.provenance import require_run
-from selftaught_builder.scope.scope import Scope, newest_scope
+from selftaught_builder.scope.scope import Scope
 from selftaught_builder.selection.fates import EXPORTED, FATES, KEPT, fates_of, furthest
+from selftaught_builder.selection.filter import Filter
 from selftaught_builder.selection.funnel import CLASSES, NOT_YET_ASKED
 from selftaught_builder.selection.newest import Newest, newest_version
-from selftaught_builder.selection.policy import HARD_RULES, Filter, filter_of
-from selftaught_builder.selection.reading import reading
-from selftaught_builder.store import Store, run_sql
+from selftaught_builder.selection.policy import HARD_RULES
+from selftaught_builder.selection.reading import View
+from selftaught_builder.selection.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -101,17 +102,17 @@ class Why:
     attempts: Sequence[Tried] = ()
 
 
-def why(store: Store, room: Room, what: str) -> Why:
+def why(workspace: Workspace, what: str) -> Why:
     """Say what became of a question, or of the question of an attempt.
 
     Args:
-        store: the store, verified.
-        room: its recipe's policy explains what is not in the newest version.
+        workspace: a room whose store is verified; its policy explains what is not in the newest version.
         what: see `finding.find`.
 
     Raises:
         InputError: there is nothing of that name, or several.
     """
+    store, room = workspace.store, workspace.room
     require_run(store, room.run)
     policy = as_policy(room.recipe.keep).line
     found = find(store, room, what)
@@ -119,8 +120,9 @@ def why(store: Store, room: Room, what: str) -> Why:
         return Why(**asdict(found), version="", policy=policy)
     newest, question = newest_version(store, room), found.question
     asked = store.sql(_ASKED, [question, room.run, room.run]).row(0, named=True)
-    scope = newest_scope(store, room)
-    fates = fates_of(store, room.recipe, scope).filter(pl.col("question") == question)
+    with workspace.reading(workspace.newest_scope()) as view:
+        fates = fates_of(view).filter(pl.col("question") == question)
+        attempts = _attempts(view, room.recipe, newest, found, fates)
     standing, reason = _standing(room, asked, fates)
     notes = []
     if newest.name and newest.policy != policy:
@@ -136,7 +138,7 @@ def why(store: Store, room: Room, what: str) -> Why:
         version=newest.name,
         policy=policy,
         notes=notes,
-        attempts=_attempts(store, room.recipe, scope, newest, found, fates),
+        attempts=attempts,
     )
 
 
@@ -166,26 +168,19 @@ WHERE v.attempt IN (SELECT id FROM attempts WHERE question = ?) ORDER BY v.creat
 """
 
 
-def _attempts(
-    store: Store, recipe: Recipe, scope: Scope, newest: Newest, found: Found, fates: pl.DataFrame
-) -> list[Tried]:
+def _attempts(view: View, recipe: Recipe, newest: Newest, found: Found, fates: pl.DataFrame) -> list[Tried]:
     question, named = found.question, found.attempt
-    filter = filter_of(recipe)
-    versions = filter.versions
+    versions, connection = view.filter.versions, view.connection
     of = {row["attempt"]: row for row in fates.iter_rows(named=True)}
-    with reading(store, scope, filter) as connection:
-        said = {
-            (attempt, verifier): (outcome, reason)
-            for attempt, verifier, outcome, reason in connection.execute(
-                _SAID, [list(versions), list(versions.values()), question]
-            ).fetchall()  # of several the newest, which comes last
-        }
-        rules = _Rules(connection, filter, question)
-        rows = run_sql(
-            connection,
-            "SELECT * FROM attempts WHERE question = ? ORDER BY id = ? DESC, created_at, id",
-            [question, named],
-        ).to_dicts()
+    said = {
+        (attempt, verifier): (outcome, reason)
+        for attempt, verifier, outcome, reason in connection.execute(
+            _SAID, [list(versions), list(versions.values()), question]
+        ).fetchall()  # of several the newest, which comes last
+    }
+    rules = _Rules(connection, view.filter, question)
+    in_order = "SELECT * FROM attempts WHERE question = ? ORDER BY id = ? DESC, created_at, id"
+    rows = view.sql(in_order, [question, named]).to_dicts()
     tried = []
     for row in rows:
         fate = of.get(row["id"]) or {"fate": "evaluated" if row["kind"] == "evaluated" else "other_question"}
@@ -202,7 +197,7 @@ def _attempts(
                 verdicts=verdicts if row["error"] is None and row["kind"] != "probed" else [],
                 fate=fate["fate"],
                 exported=exported,
-                because=[] if exported else _because(row, fate, newest, recipe, scope, rules),
+                because=[] if exported else _because(row, fate, newest, recipe, view.scope, rules),
             )
         )
     return tried

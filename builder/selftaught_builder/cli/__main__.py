@@ -1,5 +1,5 @@
 """`python -m selftaught_builder.cli` is the command `selftaught`."""
 
-from selftaught_builder.cli import main
+from selftaught_builder.cli.app import main
 
 main()

@@ -12,11 +12,6 @@ import typer
 from selftaught_builder.cli.arguments import Json
 
 
-def register(app: typer.Typer) -> None:
-    """Add this module's command."""
-    app.command()(leakbench)
-
-
 def leakbench(
     files: Annotated[
         list[Path] | None,
@@ -43,8 +38,8 @@ def leakbench(
     rationale_flawed is a person's judgement, and rows without it are taken as sound. It may have id, task, kind,
     choices, hinted and finish_reason.
     """
-    from selftaught_builder.cli.display import show_json
-    from selftaught_builder.cli.leakbench_display import show_bench
+    from selftaught_builder.cli.show.leakbench import show_bench
+    from selftaught_builder.cli.show.terminal import show_json
     from selftaught_builder.leakbench.measure import as_json, choose_checks, measure, sample
     from selftaught_builder.leakbench.rows import default_files, read_cases
 
@@ -63,7 +58,7 @@ def leakbench(
 def _progress(total: int) -> Iterator[Callable[[int], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from selftaught_builder.cli.display import errors
+    from selftaught_builder.cli.show.terminal import errors
 
     columns = (BarColumn(bar_width=12), TextColumn("{task.completed:,.0f}/{task.total:,.0f} rationales"))
     quiet = not errors.is_terminal

@@ -51,29 +51,16 @@ def examine(path: Path | None = None, *, endpoint: bool = True) -> Iterator[Find
 def _open(path: Path, findings: list[Finding]) -> Room | None:
     """Open the room, and check what a run checks before it asks anything: recipe, prompts, verifiers, policy."""
     from selftaught_builder.room.room import open_room
+    from selftaught_builder.selection.filter import compile_filter
 
     room = None
     with noting("recipe", findings):
         room = open_room(path)
         _ = room.prompter
-        _check_policy(room.recipe)
+        compile_filter(room.recipe)
         who = room.recipe.endpoint
         findings.append(Finding("recipe", "ok", f"{room.recipe.name}: {who.kind}, {who.model}"))
     return room
-
-
-def _check_policy(recipe: Recipe) -> None:
-    """Check the policy against a store's tables, made in memory."""
-    import duckdb
-
-    from selftaught_builder.selection.policy import check_policy
-    from selftaught_builder.store.schema import migrate
-    from selftaught_builder.verification.chosen import versions_of
-
-    versions = versions_of(recipe)
-    with duckdb.connect() as connection:
-        migrate(connection, "memory")
-        check_policy(connection, recipe.keep, versions)
 
 
 def _count(room: Room, findings: list[Finding]) -> int | None:

@@ -15,10 +15,9 @@ from selftaught_builder.recipe import Recipe
 from selftaught_builder.recipe.policies import as_policy
 from selftaught_builder.scope.scope import Scope
 from selftaught_builder.selection.funnel import Funnel
-from selftaught_builder.selection.policy import filter_of
-from selftaught_builder.selection.reading import reading
+from selftaught_builder.selection.reading import View
 from selftaught_builder.spending.costs import cost_of
-from selftaught_builder.store import Store, run_sql
+from selftaught_builder.store import Store
 
 MADE_WITH = ("kind", "model", "weights", "endpoint", "parameters", "recipe")
 
@@ -30,6 +29,7 @@ def facts_of(
     funnel: Funnel,
     verifiers: Mapping[str, str],
     parts: Mapping[str, pl.DataFrame],
+    made_with: Sequence[Mapping[str, Any]],
     version: str,
 ) -> dict[str, Any]:
     """Return what the card says, as JSON has it.
@@ -41,6 +41,7 @@ def facts_of(
         funnel: their counts.
         verifiers: name to pinned version.
         parts: the exported rows by split.
+        made_with: see `count_made_with`.
         version: the version's name.
     """
     rows = pl.concat(parts.values())
@@ -66,7 +67,7 @@ def facts_of(
         "splits": {name: part.height for name, part in parts.items()},
         "rows": rows.height,
         "rationalized": hinted,
-        "made_with": _made_with(store, recipe, scope, rows),
+        "made_with": list(made_with),
         "sources": _sources(store, scope.run),
         "cost": {"usd": cost.usd, "per_row": cost.per_row(rows.height), "unpriced": cost.unpriced},
         "later": _later(store, recipe.name, version),
@@ -74,13 +75,12 @@ def facts_of(
     }
 
 
-def _made_with(store: Store, recipe: Recipe, scope: Scope, rows: pl.DataFrame) -> list[dict[str, Any]]:
-    """How the version's rows were made, and of how many attempts they are what is left."""
-    pooled = scope.draw_on != "recipe"
+def count_made_with(view: View, rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return how the exported rows were made, and of how many attempts they are what is left."""
+    pooled = view.scope.draw_on != "recipe"
     by = [name for name in MADE_WITH if pooled or name != "recipe"]
     rows = rows.with_columns(pl.col("recipe").fill_null("unknown"))
-    with reading(store, scope, filter_of(recipe)) as connection:
-        attempts = run_sql(connection, _ATTEMPTS).with_columns(pl.col("recipe").fill_null("unknown"))
+    attempts = view.sql(_ATTEMPTS).with_columns(pl.col("recipe").fill_null("unknown"))
     attempts = attempts.group_by(by).agg(pl.col("attempts").sum(), pl.col("seed_honoured").all(ignore_nulls=False))
     counted = rows.group_by(by).agg(pl.len().cast(pl.Int64).alias("rows"))
     together = attempts.join(counted, on=by, how="left").with_columns(pl.col("rows").fill_null(0))

@@ -26,17 +26,18 @@ from selftaught_builder.common.names import file_name
 from selftaught_builder.export.card import render_card
 from selftaught_builder.export.content import content_hash
 from selftaught_builder.export.conversations import Conversations
-from selftaught_builder.export.facts import facts_of
+from selftaught_builder.export.facts import count_made_with, facts_of
 from selftaught_builder.export.intact import CARD, file_hash, hashes_of
 from selftaught_builder.export.tables import tables_of
-from selftaught_builder.prompts.prompter import Prompter
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.recipe.policies import as_policy
+from selftaught_builder.room.room import Room
 from selftaught_builder.scope.scope import Scope
+from selftaught_builder.selection.filter import Filter
 from selftaught_builder.selection.funnel import Funnel, count_funnel
+from selftaught_builder.selection.reading import reading
 from selftaught_builder.selection.selected import select_rows
 from selftaught_builder.store import Store, insert_frame
-from selftaught_builder.verification import versions_of
 
 
 @dataclass(frozen=True)
@@ -74,31 +75,29 @@ class NothingKeptError(InputError):
         super().__init__(message, place=f"keep: {recipe.keep}", mend=mend)
 
 
-def export_version(store: Store, recipe: Recipe, prompter: Prompter, room: Path, scope: Scope) -> Version:
+def export_version(store: Store, room: Room, scope: Scope, filter: Filter) -> Version:
     """Write the version; the caller holds the writer lock and has verified the store.
 
     Raises:
-        PolicyError: the policy is no SQL predicate over the store's columns.
         NothingKeptError: there is nothing to export.
     """
-    selected = select_rows(store, recipe, scope)
-    funnel = count_funnel(store, recipe, scope, exported=selected)
-    if selected.is_empty():
-        raise NothingKeptError(recipe, funnel)
-    conversations = Conversations(store, prompter, examples=recipe.export.examples, rows=selected)
+    recipe = room.recipe
+    with reading(store, scope, filter) as view:
+        selected = select_rows(view)
+        funnel = count_funnel(view, selected)
+        if selected.is_empty():
+            raise NothingKeptError(recipe, funnel)
+        made_with = count_made_with(view, selected)
+    conversations = Conversations(store, room.prompter, examples=recipe.export.examples, rows=selected)
     parts = _split(selected, recipe)
     tables = {name: tables_of(part, recipe, conversations) for name, part in parts.items()}
-    verifiers = versions_of(recipe)
-    content = content_hash(tables, recipe, verifiers)
-    place = _place(store, recipe.name, content, room)
-    facts = facts_of(store, recipe, scope, funnel, verifiers, parts, place.name)
+    content = content_hash(tables, recipe, filter.versions)
+    place = _place(store, recipe.name, content, room.folder)
+    facts = facts_of(store, recipe, scope, funnel, filter.versions, parts, made_with, place.name)
     card = render_card(facts, place.name)
-    if place.recorded:
-        notes = _mend(place, tables, card, room / f".export-{file_name(scope.run)}")
-    else:
-        _write(room / f".export-{file_name(scope.run)}", tables, card, place.folder)
-        notes = ()
-    _record(store, recipe, scope, place, content, verifiers, parts, facts, card)
+    scratch = room.folder / f".export-{file_name(scope.run)}"
+    notes = _put(place, tables, card, scratch)
+    _record(store, recipe, scope, place, content, filter.versions, parts, facts, card)
     splits = {name: table.num_rows for name, table in tables.items()}
     example = next(iter(tables.values())).slice(0, 1).to_pylist()[0]
     return Version(place.name, place.folder, splits, funnel, not place.recorded, example, notes)
@@ -164,6 +163,14 @@ def _write(scratch: Path, tables: Mapping[str, pa.Table], card: str, folder: Pat
     shutil.rmtree(folder, ignore_errors=True)
     scratch.rename(folder)
     sync(folder.parent)
+
+
+def _put(place: _Place, tables: Mapping[str, pa.Table], card: str, scratch: Path) -> tuple[str, ...]:
+    """Write a new version, or mend one that was exported before; return what there is to say."""
+    if place.recorded:
+        return _mend(place, tables, card, scratch)
+    _write(scratch, tables, card, place.folder)
+    return ()
 
 
 def _mend(place: _Place, tables: Mapping[str, pa.Table], card: str, scratch: Path) -> tuple[str, ...]:

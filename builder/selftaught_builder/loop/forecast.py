@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 
 from selftaught_builder.loop.loop import Loop
-from selftaught_builder.loop.outlook import Outlook, look_out
-from selftaught_builder.loop.step_forecast import KnownCosts, StepForecast, forecast_step
+from selftaught_builder.loop.outlook import Outlook, StepForecast, look_out
 from selftaught_builder.loop.steps import Step
-from selftaught_builder.room.room import Room
+from selftaught_builder.selection.workspace import Workspace
 from selftaught_builder.spending.spent import spent
-from selftaught_builder.stages.changes import Changed
-from selftaught_builder.stages.pipeline import check
+from selftaught_builder.stages.changes import Changed, changed_recipe
+from selftaught_builder.stages.expected import StoreKnowledge
+from selftaught_builder.stages.table import STAGE
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,18 @@ def forecast(loop: Loop, begin: str | None = None, until: str | None = None) -> 
     """
     todo, done = loop.todo(begin, until), loop.details()
     stopped = loop.reason_to_stop(todo[0]) if todo and not begin else None
-    todo = [] if stopped else todo
-    known = KnownCosts(loop.room)
-    steps = [forecast_step(loop.room, step, known) for step in todo]
     passed_over = sum(step in done and step not in todo for step in loop.steps)
-    budget = look_out(spent(loop.room, todo[0].round if todo else None), steps)
-    return Forecast(passed_over, steps, bool(known.means), stopped, budget, known.changed)
+    return _forecast(loop.workspace, [] if stopped else todo, passed_over, stopped)
 
 
-def forecast_sample(room: Room) -> Forecast:
+def forecast_sample(workspace: Workspace) -> Forecast:
     """Foresee the command `sample`. Raises what `forecast` raises."""
-    check(room)
-    known = KnownCosts(room)
-    steps = [forecast_step(room, Step(1, "sample"), known)]
-    return Forecast(0, steps, bool(known.means), budget=look_out(spent(room, 1), steps), changed=known.changed)
+    return _forecast(workspace, [Step(1, "sample")])
+
+
+def _forecast(workspace: Workspace, todo: Sequence[Step], passed_over: int = 0, stopped: str | None = None) -> Forecast:
+    _ = workspace.filter  # a wrong recipe is told before what it would cost
+    room, known = workspace.room, StoreKnowledge(workspace)
+    steps = [StepForecast(str(step), **asdict(STAGE[step.stage].expects(room, step.round, known))) for step in todo]
+    budget = look_out(spent(room, todo[0].round if todo else None), steps)
+    return Forecast(passed_over, steps, known.measured, stopped, budget, changed_recipe(workspace))

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from selftaught_builder.common.errors import InputError, Stopped, UserStop
+from selftaught_builder.common.errors import InputError, Stopped
 from selftaught_builder.common.names import file_name
 from selftaught_builder.evaluation.summary import Evaluation, best, recorded
 from selftaught_builder.export.intact import check_version
 from selftaught_builder.export.version import Version
-from selftaught_builder.loop.sittings import record_sitting
-from selftaught_builder.loop.steps import STAGES, Ledger, Step, parse_step, shaping_hash, steps_of
+from selftaught_builder.loop.ledger import Ledger, shaping_hash
+from selftaught_builder.loop.models import Models
+from selftaught_builder.loop.sittings import work
+from selftaught_builder.loop.steps import Step, parse_step, steps_of
 from selftaught_builder.loop.stopping import reason_to_stop
 from selftaught_builder.room.room import Room
-from selftaught_builder.serving.pool import Opened, Pool
-from selftaught_builder.stages import pipeline
+from selftaught_builder.selection.workspace import Workspace
+from selftaught_builder.serving.pool import Pool
 from selftaught_builder.stages.changes import changed_recipe
-from selftaught_builder.stages.evaluate import conditions, evaluate
-from selftaught_builder.stages.pipeline import Asked, Turn, Watcher
-from selftaught_builder.stages.train import (
-    Checkpoint,
-    base_model_of,
-    check_training,
-    find_checkpoint,
-    nothing_to_train,
-    train_round,
-)
-from selftaught_builder.stages.verify import asks, verify_room
+from selftaught_builder.stages.context import RoundContext
+from selftaught_builder.stages.result import Asked
+from selftaught_builder.stages.stage import Stage
+from selftaught_builder.stages.table import LAST_TRAINED_PLACE, STAGE
+from selftaught_builder.stages.watcher import Silent, Watcher
 from selftaught_builder.store import Store
 from selftaught_builder.store.lock import WriterLock
-from selftaught_builder.training import Progress
+from selftaught_builder.training.check import check_training, nothing_to_train
+from selftaught_builder.training.checkpoint import Checkpoint
 
 
 @dataclass
@@ -45,9 +39,12 @@ class Ran:
     Attributes:
         done: the steps worked through, in their order.
         version: the newest dataset version made or found.
-        stopped: why the loop ended before its last round, None where it did not.
-        best: the best round's evaluation on the validate set, None where none was held out.
-        checkpoint: the best round's checkpoint (the last one trained where nothing was validated), None for the base model.
+        stopped: why the loop ended before its last round, None if it did not.
+        best: the best round's evaluation on the validate set, None if none was held out.
+        checkpoint: the best round's checkpoint (the last one trained if nothing was validated), None for the base model.
+        stop: a spent budget or the user, who stopped the run; None if nobody did.
+        step: the step that was under way then.
+        asked: what that step had asked for.
     """
 
     done: list[Step] = field(default_factory=list)
@@ -55,6 +52,9 @@ class Ran:
     stopped: str | None = None
     best: Evaluation | None = None
     checkpoint: Checkpoint | None = None
+    stop: Stopped | None = None
+    step: Step | None = None
+    asked: Asked | None = None
 
 
 class Loop:
@@ -65,19 +65,18 @@ class Loop:
         rounds: how many rounds; the recipe's own number where None.
         watcher: who is told.
 
-    Attributes:
-        ran: what its last run has done so far.
-
     Raises:
         InputError: several rounds without training, no trainer here, or a recipe that is wrong in itself.
     """
 
     def __init__(self, room: Room, *, rounds: int | None = None, watcher: Watcher | None = None) -> None:
-        self.room, self.watcher = room, watcher or pipeline.Silent()
-        self.rounds, self.ran = rounds or room.recipe.rounds.count, Ran()
+        self.room, self.watcher = room, watcher or Silent()
+        self.rounds = rounds or room.recipe.rounds.count
         self.steps = steps_of(room.recipe, self.rounds)
         self.serving = Pool(room.recipe.endpoint, room.folder)
-        pipeline.check(room)
+        self.workspace = Workspace(room)
+        self.models = Models(self.workspace, self.serving)
+        _ = self.workspace.filter  # a wrong recipe is told before anything is made
         check_training(room)
 
     @cached_property
@@ -88,7 +87,7 @@ class Loop:
     @cached_property
     def store(self) -> Store:
         """The room's store, made where it is missing."""
-        return self.room.store(create=True)
+        return self.workspace.create_store()
 
     def todo(self, begin: str | None = None, until: str | None = None) -> list[Step]:
         """Return the steps that a run would work through.
@@ -115,7 +114,7 @@ class Loop:
         if until:
             last = parse_step(until, "--until", self.steps, here)
             todo = [step for step in todo if step.place <= last.place]
-        served = [step for step in todo if self.room.recipe.train and step.place > (1, STAGES.index("train"))]
+        served = [step for step in todo if self.room.recipe.train and step.place > (1, LAST_TRAINED_PLACE)]
         if served and not self.serving.takes_checkpoints:
             problem = f"`{self.room.recipe.endpoint.kind}` cannot serve the checkpoint that {served[0]} needs"
             mend = "Use local, sglang or external (docs/serving.md), stop with `--until 1/train`, or take `train` out."
@@ -127,12 +126,11 @@ class Loop:
         return self.ledger.details() if self.room.store_path.exists() else {}
 
     def run(self, begin: str | None = None, until: str | None = None) -> Ran:
-        """Work through the steps. Raises what the stages raise, and UserStop; what was done is then in `ran`."""
-        todo = self.todo(begin, until)
-        ran = self.ran = Ran()
+        """Work through the steps. Raises what the stages raise; a stop is in what is returned."""
+        todo, ran = self.todo(begin, until), Ran()
         with WriterLock(self.store.path.with_name(f"{self.store.path.name}.{file_name(self.room.run)}")), self.serving:
             self._note_changed_recipe(todo)
-            if changed := changed_recipe(self.store, self.room):
+            if changed := changed_recipe(self.workspace):
                 self.watcher.note(changed.line)
             if begin and todo:
                 self.ledger.forget(todo[0])
@@ -141,12 +139,9 @@ class Loop:
                 if not asked_for and (reason := self.reason_to_stop(step)):
                     ran.stopped = reason
                     break
-                try:
-                    self._do(step, ran)
-                except Stopped as stop:
-                    stop.step = str(step)
-                    raise
-                ran.done.append(step)
+                self._do(step, ran)
+                if ran.stop:
+                    return ran
         self._conclude(ran)
         return ran
 
@@ -183,14 +178,13 @@ class Loop:
         """
         if self.room.recipe.train is None:
             return self.steps
-        trained = _last_trained(finished)
-        asked = conditions(self.room) if any(step.stage == "evaluate" for step in finished) else None
+        trained, conditions = _last_trained(finished), self._conditions(finished)
         todo, changed, recipe = [], False, shaping_hash(self.room.recipe)
         for step in self.steps:
-            if step.stage == "evaluate":
-                done = step in finished and finished[step].get("asked") == asked
+            if STAGE[step.stage].conditions:
+                done = step in finished and finished[step].get("asked") == conditions[step.stage]
             else:
-                stands = step.place <= (trained, STAGES.index("train"))
+                stands = step.place <= (trained, LAST_TRAINED_PLACE)
                 done = step in finished and (stands or finished[step]["recipe"] == recipe)
                 # What comes after a stage that is done anew is done anew.
                 changed = changed or not done
@@ -198,67 +192,42 @@ class Loop:
                 todo.append(step)
         return todo
 
+    def _conditions(self, finished: Iterable[Step]) -> dict[str, str]:
+        """Today's conditions of those finished stages that depend on nothing else."""
+        stages = [STAGE[name] for name in {step.stage for step in finished} if name in STAGE]
+        return {stage.name: stage.conditions(self.room) for stage in stages if stage.conditions}
+
     def _do(self, step: Step, ran: Ran) -> None:
+        stage = STAGE[step.stage]
         self.watcher.note(f"round {step.round}: {step.stage}" if step.round else "evaluate the base model")
         self.ledger.begin(step, self.room.recipe)
-        started, served = time.monotonic(), self.serving.seconds
-        stopped: Stopped | None = None
-        try:
-            detail = getattr(self, f"_{step.stage}")(step, ran)
-        except Stopped as stop:
-            stopped, asked = stop, stop.asked
-            detail = {**asked.counts, "seconds": {"generation": asked.seconds}} if asked else {}
-        spent = detail.setdefault("seconds", {})
-        spent["server"] = self.serving.seconds - served
-        spent["total"] = time.monotonic() - started
-        record_sitting(self.store, self.room.run, step.round, step.stage, detail)
-        if stopped:
-            raise stopped
+        if stage.on_base_model:
+            self._check_unseen(step.round)
+        if stage.trains:
+            self.serving.release()
+        result, detail = work(stage, self._context(step, stage), lambda: self.serving.seconds)
+        if result.stop:
+            ran.stop, ran.step, ran.asked = result.stop, step, result.asked
+            return
+        ran.version = result.version or ran.version
+        for note in result.notes:
+            self.watcher.note(note)
         self.ledger.finish(step, detail)
+        ran.done.append(step)
 
-    def _sample(self, step: Step, ran: Ran) -> dict[str, Any]:
-        return self._asked(pipeline.sample(self.room, self.watcher, self._turn(step.round)))
-
-    def _verify(self, step: Step, ran: Ran) -> dict[str, Any]:
-        # The round's checkpoint has to be there only where somebody asks it.
-        asking = asks(self.room)
-        turn = self._turn(step.round) if asking else Turn(step.round)
-        asked, verified = verify_room(self.room, self.watcher, turn)
-        return {**(self._asked(asked) if asking else {}), "verdicts": verified.verdicts}
-
-    _verify_rationalized = _verify
-
-    def _rationalize(self, step: Step, ran: Ran) -> dict[str, Any]:
-        return self._asked(pipeline.rationalize(self.room, self.watcher, self._turn(step.round)))
-
-    def _export(self, step: Step, ran: Ran) -> dict[str, Any]:
-        ran.version = version = pipeline.export(self.room, self._turn(step.round))
-        funnel = version.funnel
-        self.watcher.note(
-            f"{version.name}: {funnel.exported} rows, {funnel.rationalized_exported} of them rationalized"
-        )
-        return {"version": version.name, "rows": version.funnel.exported, "kept": version.funnel.kept}
-
-    def _train(self, step: Step, ran: Ran) -> dict[str, Any]:
-        self.serving.release()
-        self.watcher.note("starting Axolotl, which takes a while by itself")
-        version = self.details()[Step(step.round, "export")]["version"]
-        with self._shown(step) as on_progress:
-            made = train_round(self.room, step.round, version, self._base_model(step.round), on_progress)
-        loss = "" if made.loss is None else f", loss {made.loss:.3f}"
-        if not made.seconds:
-            self.watcher.note("trained before on the same data with the same YAML from the same weights: taken over")
-        self.watcher.note(f"{made.folder.relative_to(self.room.folder)}: {made.steps} steps{loss}, {made.weights}")
-        return {"training": made.training, "seconds": {"trainer": made.seconds}}
-
-    def _evaluate(self, step: Step, ran: Ran) -> dict[str, Any]:
-        self._check_unseen(step.round)
-        asked, found = evaluate(self.room, self.watcher, self._turn(step.round, model=step.round))
-        for one in found:
-            self.watcher.note(f"{one.held_out}: {one.accuracy:.1%} [{one.low:.1%}, {one.high:.1%}] of {one.questions}")
-        if not found and not asked.interrupted:
-            self.watcher.note("no question of the source fell to the held-out sets")
-        return {**self._asked(asked), "asked": conditions(self.room)}
+    def _context(self, step: Step, stage: Stage) -> RoundContext:
+        """What a stage is given: the model that answers it, and what it trains from and on."""
+        details = self.details()
+        context = RoundContext(self.workspace, self.watcher, step.round)
+        if stage.trains:
+            version = details[Step(step.round, "export")]["version"]
+            return replace(context, version=version, base_model=self.models.base_model(step.round, details))
+        answerer = stage.answerer(self.room)
+        if answerer is None:
+            return context
+        trains = self.room.recipe.train is not None
+        model = step.round - (answerer == "round before") if trains else 0
+        return replace(context, client=self.models.client(model, details))
 
     def _check_unseen(self, number: int) -> None:
         """Raise InputError if a model up to this round was trained on what is held out by now: a recipe can change.
@@ -282,67 +251,11 @@ class Loop:
             mend = "Begin a run of its own: `--run NAME`."
             raise InputError(problem, place="questions", mend=mend)
 
-    def _turn(self, number: int, model: int | None = None) -> Turn:
-        """The round, answered by the model of the round before, unless it is the round's own that is asked for."""
-        if self.room.recipe.train is None:
-            return Turn(number, self._client(None))
-        return Turn(number, self._client(self._model(number - 1 if model is None else model)))
-
-    def _client(self, model: Path | None) -> Callable[[], AbstractAsyncContextManager[Opened]]:
-        """Open the pool that serves a model; it is served once somebody asks for it."""
-
-        def client() -> AbstractAsyncContextManager[Opened]:
-            self.serving.load(model)
-            return self.serving.open()
-
-        return client
-
-    def _model(self, number: int) -> Path | None:
-        """The checkpoint that a round trained; None is the base model."""
-        if number == 0:
-            return None
-        found = self._checkpoint(number)
-        if found is None:
-            mend = f"Train it again: `selftaught run {self.room.folder} --from {number}/train`."
-            raise InputError(
-                f"the checkpoint of round {number} is gone, or is not what was trained",
-                place=self.room.folder / "trainings",
-                mend=mend,
-            )
-        return found.folder
-
-    def _checkpoint(self, number: int) -> Checkpoint | None:
-        made = self.details().get(Step(number, "train"))
-        return find_checkpoint(self.room, self.store, made["training"]) if made else None
-
-    def _base_model(self, number: int) -> str:
-        settings = self.room.recipe.train
-        last = self._model(number - 1) if settings and settings.init == "last" else None
-        return str(last) if last else base_model_of(self.room)
-
     def _conclude(self, ran: Ran) -> None:
         evaluations = recorded(self.store, self.room.run)
         ran.best = best(evaluations)
         number = ran.best.round if ran.best else _last_trained(self.details())
-        ran.checkpoint = self._checkpoint(number) if number else None
-
-    def _asked(self, asked: Asked) -> dict[str, Any]:
-        if asked.interrupted:
-            raise UserStop(asked)
-        return {**asked.counts, "seconds": {"generation": asked.seconds}}
-
-    @contextmanager
-    def _shown(self, step: Step) -> Iterator[Any]:
-        settings = self.room.recipe.train
-        done = 0
-        with self.watcher.stage("train", settings.steps.of(step.round) if settings else 0, None):
-
-            def on_progress(progress: Progress) -> None:
-                nonlocal done
-                self.watcher.advance(max(0, progress.step - done))
-                done = max(done, progress.step)
-
-            yield on_progress
+        ran.checkpoint = self.models.checkpoint(number, self.details()) if number else None
 
 
 def _last_trained(finished: Iterable[Step]) -> int:

@@ -5,8 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from selftaught_builder.loop.step_forecast import StepForecast
 from selftaught_builder.spending.spent import OfLimit, Spent
+
+
+@dataclass(frozen=True)
+class StepForecast:
+    """What one step would do.
+
+    Attributes:
+        step: `2/sample`.
+        requests, tokens_in, tokens_out, cost, rows: see `expected.Expected`.
+    """
+
+    step: str
+    requests: int = 0
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost: float | None = None
+    rows: int = 0
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,11 @@ class ProbePlan:
         return self._scanned.size
 
     @property
+    def lacking(self) -> int:
+        """How many replies are still to come."""
+        return self._scanned.lacking
+
+    @property
     def out_of_reach(self) -> int:
         """How many attempts nobody can be asked about now."""
         return self._scanned.out_of_reach
@@ -58,7 +63,7 @@ class ProbePlan:
     @cached_property
     def _scanned(self) -> _Scanned:
         keys: set[str] = set()
-        lacking, out_of_reach = [], 0
+        unsettled, out_of_reach, lacking = [], 0, 0
         for subject in self._subjects(self.attempts):
             whom = self.whom(subject)
             if whom is None:
@@ -66,13 +71,14 @@ class ProbePlan:
                 continue
             new = {key for _, _, key in self.verifier.keys(subject, whom)} - keys
             keys |= new
-            if not new <= self.known.done:
-                lacking.append(subject.attempt)
-        return _Scanned(len(keys), lacking, out_of_reach)
+            if missing := new - self.known.done:
+                lacking += len(missing)
+                unsettled.append(subject.attempt)
+        return _Scanned(len(keys), lacking, unsettled, out_of_reach)
 
     def _tasks(self, *, tried: bool) -> Iterator[Task]:
         planned: set[str] = set()
-        for subject in self._subjects(self._scanned.lacking):
+        for subject in self._subjects(self._scanned.unsettled):
             for probe, index, key in self.verifier.keys(subject, self.whom(subject) or ""):
                 tries = self.known.tries.get(key, 0)
                 if key in planned or key in self.known.done or tried != bool(tries):
@@ -88,8 +94,9 @@ class ProbePlan:
 
 @dataclass(frozen=True)
 class _Scanned:
-    """What one pass over the attempts finds: replies in all, the attempts that lack some, those out of reach."""
+    """What one pass over the attempts finds: replies in all and lacking, attempts that lack some, and those out of reach."""
 
     size: int
-    lacking: list[str]
+    lacking: int
+    unsettled: list[str]
     out_of_reach: int

@@ -11,11 +11,10 @@ import duckdb
 
 from selftaught_builder.common.errors import InputError
 from selftaught_builder.evaluation.summary import Evaluation, best, recorded
-from selftaught_builder.recipe import Recipe
 from selftaught_builder.report import queries
-from selftaught_builder.report.stages import Stage, stages_of
+from selftaught_builder.report.stages import StageReport, stages_of
 from selftaught_builder.scope.scope import Scope
-from selftaught_builder.selection.policy import filter_of
+from selftaught_builder.selection.filter import Filter
 from selftaught_builder.selection.reading import reading
 from selftaught_builder.spending.costs import Cost, cost_of
 from selftaught_builder.store import Store
@@ -121,7 +120,7 @@ class LoopReport:
     evaluations: Sequence[Evaluation]
     best: Evaluation | None
     rounds: Sequence[Round]
-    stages: Sequence[Stage]
+    stages: Sequence[StageReport]
     trainings: Sequence[Training]
     leaks: Sequence[Leak]
     sql: Mapping[str, str]
@@ -140,26 +139,27 @@ class LoopReport:
         }
 
 
-def collect(store: Store, recipe: Recipe, scope: Scope) -> LoopReport:
+def collect(store: Store, scope: Scope, filter: Filter) -> LoopReport:
     """Read a run's report from the store.
 
     Args:
-        store: the store, verified.
-        recipe: its verifiers and its policy.
-        scope: the attempts that the recipe draws on, of every round; its run is known to the store.
+        store: the store, verified; it knows the run.
+        scope: the attempts that the recipe draws on, of every round.
+        filter: the recipe's.
 
     Raises:
         InputError: the run has gone through no stage of a loop.
     """
-    run = scope.run
+    run, verifiers = scope.run, list(filter.versions)
     evaluations, stages = recorded(store, run), stages_of(store, run)
     if not evaluations and not stages:
         raise InputError(
             f"the run `{run}` has no rounds to report", place="report", mend="`selftaught run` makes them."
         )
-    with reading(store, scope, filter_of(recipe)) as connection:
+    with reading(store, scope, filter) as view:
+        connection = view.connection
         known = {row["name"] for row in _rows(connection, "SELECT name FROM verifiers", run)}
-        rounds, leaks = queries.rounds_query(recipe.verify, known), queries.leaks_query(recipe.verify, known)
+        rounds, leaks = queries.rounds_query(verifiers, known), queries.leaks_query(verifiers, known)
         about: dict[str, Any] = next(iter(_rows(connection, _ABOUT, run)), {"recipe_name": "", "policy": None})
         counted = [_round(row) for row in _rows(connection, rounds, run)]
         trainings = [_training(row) for row in _rows(connection, _TRAININGS, run)]

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from selftaught_builder.loop.steps import STAGES, as_object
+from selftaught_builder.loop.ledger import as_object
+from selftaught_builder.stages.table import PLACE
 from selftaught_builder.store import Store
 
 PARTS = ("generation", "server", "trainer")
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageReport:
     """One stage in all its sittings.
 
     Attempts, tokens and cost are those that the run has paid for, whatever its recipe said at the time.
@@ -50,7 +51,7 @@ class Stage:
     overhead: float | None
 
 
-def stages_of(store: Store, run: str) -> list[Stage]:
+def stages_of(store: Store, run: str) -> list[StageReport]:
     """Return a run's stages by round, in the order in which data flows."""
     with store.read() as connection:
         ledger = connection.execute(_LEDGER, [run]).fetchall()
@@ -63,8 +64,7 @@ def stages_of(store: Store, run: str) -> list[Stage]:
         at.setdefault((number, stage), []).append((as_object(detail), elapsed))
     for number, stage, _, detail, elapsed in ledger:  # of a store from before sittings were recorded
         at.setdefault((number, stage), [(as_object(detail), elapsed)])
-    order = {stage: place for place, stage in enumerate(STAGES)}
-    places = sorted(at, key=lambda place: (place[0], order.get(place[1], len(order)), place[1]))
+    places = sorted(at, key=lambda place: (place[0], PLACE.get(place[1], len(PLACE)), place[1]))
     return [_stage(place, finished.get(place, True), at[place], counts.get(place)) for place in places]
 
 
@@ -73,7 +73,7 @@ def _stage(
     finished: bool,
     sittings: Sequence[tuple[Mapping[str, Any], float | None]],
     counted: Mapping[str, Any] | None,
-) -> Stage:
+) -> StageReport:
     details = [detail for detail, _ in sittings]
     planned = next((detail["planned"] for detail in reversed(details) if detail.get("planned") is not None), None)
     if counted is None and planned is not None:
@@ -84,7 +84,7 @@ def _stage(
     total = sum(known) if known else None
     counted = dict(counted or dict.fromkeys(_COUNTED))
     asked = counted.pop("asked")
-    return Stage(
+    return StageReport(
         *place,
         finished=finished,
         planned=planned,

@@ -6,8 +6,9 @@ raising k asks only for what is new, and two runs share what they have in common
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from selftaught_builder.common.keys import attempt_key
@@ -70,6 +71,7 @@ class Plan:
         parameters: sampling parameters, as sent.
         weights: see `keys.weights_identity`.
         known: what the store has.
+        hashes: each question's hash to its prompt's, as the store recorded them: such a prompt is rendered only to be sent.
     """
 
     kind: str
@@ -79,6 +81,7 @@ class Plan:
     parameters: dict[str, Any]
     weights: str
     known: Known
+    hashes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -87,7 +90,12 @@ class Plan:
 
     def keys(self) -> dict[str, list[str]]:
         """Return each question's attempt keys by its hash, done ones included."""
-        return {asking.question.hash: list(self._keys(asking, self._prompt(asking))) for asking in self.askings}
+        return {asking.question.hash: list(self._keys(asking)) for asking in self.askings}
+
+    @property
+    def lacking(self) -> int:
+        """How many samples are still to do."""
+        return sum(key not in self.known.done for asking in self.askings for key in self._keys(asking))
 
     def __iter__(self) -> Iterator[Task]:
         yield from self._tasks(tried=False)
@@ -96,15 +104,28 @@ class Plan:
 
     def _tasks(self, *, tried: bool) -> Iterator[Task]:
         for asking in self.askings:
-            prompt = self._prompt(asking)
-            for index, key in enumerate(self._keys(asking, prompt)):
+            prompt: Prompt | None = None
+            for index, key in enumerate(self._keys(asking)):
                 tries = self.known.tries.get(key, 0)
                 if key not in self.known.done and tried == bool(tries):
+                    prompt = prompt or self._prompt(asking)
                     yield Task(asking.question, prompt, self.kind, index, key, tries, asking.parent)
 
-    def _prompt(self, asking: Asking) -> Prompt:
-        return self.prompter.ask(asking.question, hint=self.kind == "rationalized")
+    @cached_property
+    def _unrecorded(self) -> dict[str, Prompt]:
+        """The prompts whose hashes nobody recorded, once they are rendered: those of held-out questions."""
+        return {}
 
-    def _keys(self, asking: Asking, prompt: Prompt) -> Iterator[str]:
+    def _prompt(self, asking: Asking) -> Prompt:
+        question = asking.question
+        if question.hash in self.hashes:
+            return self.prompter.ask(question, hint=self.kind == "rationalized")
+        if question.hash not in self._unrecorded:
+            self._unrecorded[question.hash] = self.prompter.ask(question, hint=self.kind == "rationalized")
+        return self._unrecorded[question.hash]
+
+    def _keys(self, asking: Asking) -> Iterator[str]:
+        question = asking.question.hash
+        prompt = self.hashes.get(question) or self._prompt(asking).hash
         for index in range(self.k):
-            yield attempt_key(self.kind, asking.question.hash, prompt.hash, self.parameters, index, self.weights)
+            yield attempt_key(self.kind, question, prompt, self.parameters, index, self.weights)

@@ -61,6 +61,15 @@ def recover_prompts(store: Store, room: Room) -> None:
             continue
 
 
+def prompt_hashes(store: Store, form: str, *, hint: bool) -> dict[str, str]:
+    """Return the hash of each question's prompt under a form, by the question's; with the hint or without."""
+    column = "hinted" if hint else "plain"
+    with store.read() as connection:
+        return dict(
+            connection.execute(f"SELECT question, {column} FROM asked_prompts WHERE form = ?", [form]).fetchall()
+        )
+
+
 def rendered(questions: Iterable[tuple[Any, ...]], prompter: Prompter) -> Iterator[tuple[str, str, str]]:
     """Yield question, plain prompt and hinted prompt, as hashes."""
     for question, text, gold, choices in questions:

@@ -26,8 +26,8 @@ def scoped(store: Store, scope: Scope | None) -> Iterator[duckdb.DuckDBPyConnect
         yield connection
 
 
-def attach_scope(connection: duckdb.DuckDBPyConnection, scope: Scope) -> None:
-    """Add the temporary table `scoped (attempt, round, model)`: a scope's attempts, tries without a completion among them.
+def attach_scope(connection: duckdb.DuckDBPyConnection, scope: Scope, table: str = "scoped") -> None:
+    """Add a temporary table `scoped (attempt, round, model)`: a scope's attempts, tries without a completion among them.
 
     `round` is the round that draws on the attempt, and `model` the name that its model has there: known weights are one model
     under whatever name and in whatever run they were asked before.
@@ -41,7 +41,7 @@ def attach_scope(connection: duckdb.DuckDBPyConnection, scope: Scope) -> None:
         query, values = _ANY, {"run": scope.run}
     if scope.whole_conversations:
         query = f"{query} AND ({_CONVERSATION_KNOWN})"
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE scoped AS {query}", values)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}", values)
 
 
 def _attach_prompts(connection: duckdb.DuckDBPyConnection, run: str, prompter: Prompter) -> None:

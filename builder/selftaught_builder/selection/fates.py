@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from selftaught_builder.recipe import Recipe
-from selftaught_builder.scope.scope import Scope
 from selftaught_builder.scope.table import attach_scope
-from selftaught_builder.selection.policy import HARD_RULES, check_policy, filter_of
-from selftaught_builder.selection.reading import attach_views
+from selftaught_builder.selection.policy import HARD_RULES
+from selftaught_builder.selection.reading import View
 from selftaught_builder.selection.selected import most, ranked, select_rows
 from selftaught_builder.spending.budget import REFUSALS
-from selftaught_builder.store import Store, run_sql
 
 EXPORTED = "exported"
 
@@ -91,7 +88,7 @@ ORDER BY a.question, a.created_at, a.id
 """
 
 
-def fates_of(store: Store, recipe: Recipe, scope: Scope, exported: pl.DataFrame | None = None) -> pl.DataFrame:
+def fates_of(view: View, rows: pl.DataFrame | None = None) -> pl.DataFrame:
     """Return the fate of every attempt of a run or at one of its questions, whoever made it.
 
     The columns: attempt, run, round, question, kind, failed, refused (no completion was made, so it cost nothing), tokens_in,
@@ -99,30 +96,20 @@ def fates_of(store: Store, recipe: Recipe, scope: Scope, exported: pl.DataFrame 
     its question's, from 1) and fate, one of `FATES`.
 
     Args:
-        store: the store, verified.
-        recipe: its policy and its `export` decide.
-        scope: what is drawn on; the rest becomes `other_round` or `other_recipe`.
-        exported: the rows to export, where they are known; else they are selected.
-
-    Raises:
-        PolicyError: the policy is no SQL predicate over the store's columns.
+        view: over a verified store; what its scope does not draw on becomes `other_round` or `other_recipe`.
+        rows: the rows to export, if they are known; else they are selected.
     """
-    filter = filter_of(recipe)
+    filter, scope = view.filter, view.scope
+    attach_scope(view.connection, scope.of_all_rounds(), table="of_all_rounds")
     query = _FATES.format(
         refusals=REFUSALS,
-        ranked=ranked("FROM chosen", recipe),
+        ranked=ranked("FROM chosen", filter.export),
         judged=f"SELECT *, coalesce({HARD_RULES}, false) AS within_rules FROM ({filter.judged})",
     )
-    with store.read() as connection:
-        check_policy(connection, filter.keep, filter.versions)
-        attach_scope(connection, scope.of_all_rounds())
-        connection.execute("CREATE TEMP TABLE of_all_rounds AS FROM scoped")
-        attach_scope(connection, scope)
-        attach_views(connection, scope, filter)
-        frame = run_sql(connection, query, {"run": scope.run, "most": most(recipe)})
-    rows = select_rows(store, recipe, scope) if exported is None else exported
+    fates = view.sql(query, {"run": scope.run, "most": most(filter.export)})
+    rows = select_rows(view) if rows is None else rows
     chosen = pl.col("attempt").is_in(rows["attempt"].to_list() if rows.height else [])
-    return frame.with_columns(pl.when(chosen).then(pl.lit(EXPORTED)).otherwise("fate").alias("fate"))
+    return fates.with_columns(pl.when(chosen).then(pl.lit(EXPORTED)).otherwise("fate").alias("fate"))
 
 
 def furthest(fates: pl.DataFrame) -> pl.DataFrame:

@@ -7,12 +7,9 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from selftaught_builder.questions.held_out import HELD_OUT
-from selftaught_builder.recipe import Recipe
-from selftaught_builder.recipe.policies import as_policy
-from selftaught_builder.scope.scope import Scope
 from selftaught_builder.selection.fates import FATES, KEPT, fates_of, furthest
+from selftaught_builder.selection.reading import View
 from selftaught_builder.selection.selected import select_rows
-from selftaught_builder.store import Store, run_sql
 
 NOT_YET_ASKED = "not_yet_asked"
 """The class of a question without any attempt."""
@@ -98,36 +95,25 @@ GROUP BY ALL ORDER BY ALL
 """
 
 
-def count_funnel(
-    store: Store,
-    recipe: Recipe,
-    scope: Scope,
-    exported: pl.DataFrame | None = None,
-    fates: pl.DataFrame | None = None,
-) -> Funnel:
+def count_funnel(view: View, rows: pl.DataFrame | None = None, fates: pl.DataFrame | None = None) -> Funnel:
     """Count the funnel of a run, or of some of its rounds.
 
     Args:
-        store: the store, verified.
-        recipe: its policy says what is kept.
-        scope: the run, and which of its rounds.
-        exported: the rows to export, where they are known; else they are selected.
+        view: over a verified store; its scope says which rounds.
+        rows: the rows to export, if they are known; else they are selected.
         fates: what `fates.fates_of` returns for them, if it is known.
-
-    Raises:
-        PolicyError: the policy is no SQL predicate over the store's columns.
     """
-    rows = select_rows(store, recipe, scope) if exported is None else exported
-    fates = fates_of(store, recipe, scope, rows) if fates is None else fates
-    with store.read() as connection:
-        asked = run_sql(connection, "SELECT question FROM run_questions WHERE run = ?", [scope.run])
-        gone = connection.execute(_REJECTED, [HELD_OUT, scope.run]).fetchall()
-        source = connection.execute("SELECT source_rows FROM runs WHERE id = ?", [scope.run]).fetchone()
+    run = [view.scope.run]
+    rows = select_rows(view) if rows is None else rows
+    fates = fates_of(view, rows) if fates is None else fates
+    asked = view.sql("SELECT question FROM run_questions WHERE run = ?", run)
+    gone = view.connection.execute(_REJECTED, [HELD_OUT, *run]).fetchall()
+    source = view.sql("SELECT source_rows FROM runs WHERE id = ?", run)["source_rows"]
     mine = fates.filter(pl.col("in_scope") & pl.col("kind").is_in(["sampled", "rationalized"]))
     completions = mine.filter(~pl.col("failed"))
     correct, kept = completions.filter("correct"), completions.filter(pl.col("fate").is_in(KEPT))
     return Funnel(
-        source_rows=source[0] if source else asked.height + sum(count for _, _, count in gone),
+        source_rows=source[0] if source.len() else asked.height + sum(count for _, _, count in gone),
         rejected={reason: count for reason, _, count in gone if reason != HELD_OUT},
         # A store of an earlier selftaught does not say what for.
         held_out={part or "evaluation": count for reason, part, count in gone if reason == HELD_OUT},
@@ -149,7 +135,7 @@ def count_funnel(
             for kind in ("sampled", "rationalized")
             if (mine["kind"] == kind).any()
         ),
-        policy=as_policy(recipe.keep).line,
+        policy=view.filter.policy_line,
     )
 
 

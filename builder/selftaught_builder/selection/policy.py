@@ -9,17 +9,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 import duckdb
 
 from selftaught_builder.common.errors import PolicyError
 from selftaught_builder.probing import ENDPOINT_VERIFIERS
-from selftaught_builder.recipe import Recipe
 from selftaught_builder.recipe.policies import as_policy, shipped_policies, verifier_of
 from selftaught_builder.store.predicates import SenseError, check_repeatable, check_values
 from selftaught_builder.store.schema import wide_select
-from selftaught_builder.verification import chosen_verifiers
 from selftaught_verifiers import registered
 from selftaught_verifiers.plugins import installed
 
@@ -31,38 +28,17 @@ HARD_RULES = """error IS NULL
   AND (NOT hinted OR hint_leak = 'pass')"""
 
 
-@dataclass(frozen=True)
-class Filter:
-    """What decides whether an attempt is kept: a policy, and the verifiers that it reads at their pinned versions.
+def kept_of(keep: str, attempts: str) -> str:
+    """Return the SQL of those rows that a policy and the hard rules keep of a table or view.
 
-    Attributes:
+    Args:
         keep: the policy's name, or its predicate.
-        versions: name to version of the recipe's verifiers.
-        grouped: those of them that judge groups.
+        attempts: the table, view or bracketed query; with the columns of `judged_select`.
     """
-
-    keep: str
-    versions: Mapping[str, str]
-    grouped: frozenset[str] = frozenset()
-
-    @property
-    def judged(self) -> str:
-        """The SQL of all attempts with the columns that a policy and the hard rules read."""
-        return judged_select(self.versions, self.grouped)
-
-    def kept(self, attempts: str) -> str:
-        """Return the SQL of those rows that are kept of a table or view with the columns of `judged`."""
-        # The line break before the bracket ends a trailing comment in the predicate. The hard rules stand in a query around
-        # the user's, so that no operator of the predicate can reach them.
-        selected = f"SELECT * FROM {attempts} wide WHERE (\n{as_policy(self.keep).sql}\n)"
-        return f"SELECT * FROM ({selected}) selected\nWHERE {HARD_RULES}"
-
-
-def filter_of(recipe: Recipe) -> Filter:
-    """Return a recipe's filter. Raises what `verification.chosen_verifiers` raises."""
-    chosen = chosen_verifiers(recipe)
-    grouped = frozenset(one.name for one in chosen if one.kind == "group")
-    return Filter(recipe.keep, {one.name: one.version for one in chosen}, grouped)
+    # The line break before the bracket ends a trailing comment in the predicate. The hard rules stand in a query around
+    # the user's, so that no operator of the predicate can reach them.
+    selected = f"SELECT * FROM {attempts} wide WHERE (\n{as_policy(keep).sql}\n)"
+    return f"SELECT * FROM ({selected}) selected\nWHERE {HARD_RULES}"
 
 
 def kept_select(keep: str, verifiers: Mapping[str, str]) -> str:
@@ -72,8 +48,7 @@ def kept_select(keep: str, verifiers: Mapping[str, str]) -> str:
         keep: the policy's name, or its predicate.
         verifiers: name to version of each verifier that the policy may name.
     """
-    one = Filter(keep, verifiers)
-    return one.kept(f"({one.judged})")
+    return kept_of(keep, f"({judged_select(verifiers)})")
 
 
 def judged_select(verifiers: Mapping[str, str], grouped: Collection[str] = ()) -> str:

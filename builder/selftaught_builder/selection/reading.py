@@ -6,32 +6,49 @@ Everything that counts attempts for a person or selects rows for a dataset reads
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import duckdb
+import polars as pl
 
 from selftaught_builder.scope.groups import attach_groups
 from selftaught_builder.scope.scope import Scope
 from selftaught_builder.scope.table import attach_scope
-from selftaught_builder.selection.policy import Filter, check_policy
-from selftaught_builder.store import Store
+from selftaught_builder.selection.filter import Filter
+from selftaught_builder.store import Store, run_sql
 
 VIEWS = ("audited", "kept")
 
 
-@contextmanager
-def reading(store: Store, scope: Scope, filter: Filter) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the store for reading, with the views of `attach_views`.
+@dataclass(frozen=True)
+class View:
+    """What a recipe draws on, as long as it is being read.
 
-    Raises:
-        PolicyError: the policy is no SQL predicate over the store's columns.
+    Attributes:
+        connection: has the views of `attach_views`.
+        scope: which attempts there are.
+        filter: which of them are kept.
     """
+
+    connection: duckdb.DuckDBPyConnection
+    scope: Scope
+    filter: Filter
+
+    def sql(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """Run one query and return a frame. Raises InputError if DuckDB refuses it."""
+        return run_sql(self.connection, query, parameters)
+
+
+@contextmanager
+def reading(store: Store, scope: Scope, filter: Filter) -> Iterator[View]:
+    """Open the store for reading, with the views of `attach_views`."""
     with store.read() as connection:
-        check_policy(connection, filter.keep, filter.versions)
         attach_scope(connection, scope)
         attach_views(connection, scope, filter)
-        yield connection
+        yield View(connection, scope, filter)
 
 
 def attach_views(connection: duckdb.DuckDBPyConnection, scope: Scope, filter: Filter) -> None:

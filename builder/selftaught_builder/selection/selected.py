@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import polars as pl
 
-from selftaught_builder.recipe import Recipe
-from selftaught_builder.scope.scope import Scope
-from selftaught_builder.selection.policy import filter_of
-from selftaught_builder.selection.reading import reading
-from selftaught_builder.store import Store, run_sql
+from selftaught_builder.recipe import Export
+from selftaught_builder.selection.reading import View
 
 # An SQL string of what may stand around a rationale; `trim` alone takes only blanks.
 _WHITESPACE = "E' \\t\\n\\r\\f\\x0b'"
 
 
-def select_rows(store: Store, recipe: Recipe, scope: Scope) -> pl.DataFrame:
+def select_rows(view: View) -> pl.DataFrame:
     """Return the rows to export: kept by the policy, exact duplicates within a question once, at most n per question.
 
-    Where `export.rationalized_share` caps the rationalized ones, which of them stay is decided by their keys.
+    If `export.rationalized_share` caps the rationalized ones, which of them stay is decided by their keys.
     """
-    verdicts = ", ".join(f"k.{name} AS verdict_{name}" for name in recipe.verify)
+    export = view.filter.export
+    verdicts = ", ".join(f"k.{name} AS verdict_{name}" for name in view.filter.versions)
     query = f"""
         SELECT r.position, k.question, k.question_id, k.question_text, k.gold, k.choices, k.rationale, k.reasoning,
                k.kind, k.round, k.id AS attempt, k.key, k.model, k.weights, k.tokens_out, k.prompt,
                k.parameters::VARCHAR AS parameters, k.endpoint, k.recipe, {verdicts}
-        FROM ({ranked("FROM kept", recipe)}) k JOIN run_questions r ON r.question = k.question AND r.run = ?
+        FROM ({ranked("FROM kept", export)}) k JOIN run_questions r ON r.question = k.question AND r.run = ?
         WHERE k.copy = 1 AND k.place <= ? ORDER BY r.position, k.place"""
-    with reading(store, scope, filter_of(recipe)) as connection:
-        rows = run_sql(connection, query, [scope.run, most(recipe)])
-    return _capped(rows, recipe.export.rationalized_share)
+    return _capped(view.sql(query, [view.scope.run, most(export)]), export.rationalized_share)
 
 
-def ranked(kept: str, recipe: Recipe) -> str:
+def ranked(kept: str, export: Export) -> str:
     """Return a query of the kept attempts in the order in which a question's are taken.
 
     Adds `rationale`; `copy`, from 1, among those that say exactly the same; `first_copy`, the id of the first of these; and
@@ -39,9 +35,9 @@ def ranked(kept: str, recipe: Recipe) -> str:
 
     Args:
         kept: an SQL query of the kept attempts.
-        recipe: its `export`.
+        export: says whether two attempts with one rationale and different reasoning are the same.
     """
-    told_apart = "rationale, reasoning" if recipe.export.reasoning == "think_tags" else "rationale"
+    told_apart = "rationale, reasoning" if export.reasoning == "think_tags" else "rationale"
     order = "ORDER BY hinted, round DESC, sample_index, key"
     return f"""
         WITH trimmed AS (SELECT *, trim(completion, {_WHITESPACE}) AS rationale FROM ({kept})),
@@ -52,9 +48,9 @@ def ranked(kept: str, recipe: Recipe) -> str:
         SELECT *, row_number() OVER (PARTITION BY question, copy = 1 {order}) AS place FROM once"""
 
 
-def most(recipe: Recipe) -> int:
+def most(export: Export) -> int:
     """Return how many rows a question may have at most."""
-    return recipe.export.per_question or 2**31
+    return export.per_question or 2**31
 
 
 def _capped(rows: pl.DataFrame, share: float) -> pl.DataFrame:

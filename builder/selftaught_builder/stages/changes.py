@@ -17,9 +17,9 @@ from selftaught_builder.recipe.parameters import parameters_of
 from selftaught_builder.room.room import Room
 from selftaught_builder.scope.scope import scope_of
 from selftaught_builder.scope.table import attach_scope
+from selftaught_builder.selection.workspace import Workspace
 from selftaught_builder.spending.costs import dollars
 from selftaught_builder.store import Store
-from selftaught_builder.verification import versions_of
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,18 @@ class Changed:
     line: str
 
 
-def changed_recipe(store: Store, room: Room) -> Changed | None:
+def changed_recipe(workspace: Workspace) -> Changed | None:
     """Compare a room's recipe with the one that its run last asked under; None if they ask and judge alike.
 
     Raises:
         RecipeError: the recipe is wrong in itself.
     """
-    found = _last(store, room)
+    room = workspace.room
+    found = _last(workspace.store, room) if workspace.has_store else None
     if found is None:
         return None
-    last, prompter = found
-    what = tuple(_differences(store, room, last, prompter))
+    store, (last, prompter) = workspace.store, found
+    what = tuple(_differences(workspace, last, prompter))
     if not what:
         return None
     attempts, cost = _no_longer_counted(store, room, last, prompter)
@@ -82,8 +83,8 @@ def _last(store: Store, room: Room) -> tuple[Recipe, Prompter] | None:
         return None
 
 
-def _differences(store: Store, room: Room, last: Recipe, prompter: Prompter) -> Iterator[str]:
-    now = room.recipe
+def _differences(workspace: Workspace, last: Recipe, prompter: Prompter) -> Iterator[str]:
+    room, now = workspace.room, workspace.room.recipe
     if prompter.form.hash != room.prompter.form.hash:
         yield "prompt"
     for name, of in (("model", lambda one: one.endpoint.model), ("draw_on", lambda one: one.export.draw_on)):
@@ -99,7 +100,7 @@ def _differences(store: Store, room: Room, last: Recipe, prompter: Prompter) -> 
     ):
         if before != after:
             yield f"{name} {before} → {after}"
-    verifiers = list(_verifiers(store, last, now))
+    verifiers = list(_verifiers(workspace, last, now))
     if verifiers:
         yield f"verifiers ({', '.join(verifiers)})"
 
@@ -115,11 +116,11 @@ def _shown(value: Any) -> str:
     return "none" if value is None else json.dumps(value, ensure_ascii=False)[:40]
 
 
-def _verifiers(store: Store, last: Recipe, now: Recipe) -> Iterator[str]:
+def _verifiers(workspace: Workspace, last: Recipe, now: Recipe) -> Iterator[str]:
     yield from (f"+{name}" for name in now.verify if name not in last.verify)
     yield from (f"-{name}" for name in last.verify if name not in now.verify)
-    shown: Mapping[str, str] = dict(store.sql("SELECT name, version FROM verifiers").iter_rows())
-    for name, version in versions_of(now).items():
+    shown: Mapping[str, str] = dict(workspace.store.sql("SELECT name, version FROM verifiers").iter_rows())
+    for name, version in workspace.filter.versions.items():
         if name in last.verify and shown.get(name, version) != version:
             yield f"{name} changed"
 
@@ -133,8 +134,7 @@ WHERE a.id IN (SELECT attempt FROM before) AND a.id NOT IN (SELECT attempt FROM 
 def _no_longer_counted(store: Store, room: Room, last: Recipe, prompter: Prompter) -> tuple[int, float | None]:
     before = scope_of(store, replace(room, recipe=last), prompter)
     with store.read() as connection:
-        attach_scope(connection, before)
-        connection.execute("CREATE TEMP TABLE before AS FROM scoped")
+        attach_scope(connection, before, table="before")
         attach_scope(connection, scope_of(store, room))
         ((attempts, cost),) = connection.execute(_LOST).fetchall()
     return attempts, cost

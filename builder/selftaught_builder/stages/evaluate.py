@@ -4,50 +4,58 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 from selftaught_builder.common.keys import weights_identity
+from selftaught_builder.endpoints import Identity
 from selftaught_builder.evaluation.summary import Evaluation, Examinee, record, recorded, summarise
+from selftaught_builder.recipe import Recipe
 from selftaught_builder.recipe.parameters import evaluation_tokens, parameters_of
 from selftaught_builder.room.room import Room
 from selftaught_builder.sampling.plan import Asking, Known, Plan
-from selftaught_builder.scope.scope import scope_of
-from selftaught_builder.stages.pipeline import Asked, Part, Silent, Turn, Watcher, ask
+from selftaught_builder.stages.asking import Part, ask
+from selftaught_builder.stages.context import RoundContext
+from selftaught_builder.stages.expected import Expected, StoreKnowledge, expect_requests
+from selftaught_builder.stages.result import StageResult
+from selftaught_builder.stages.stage import Stage
 from selftaught_builder.store import Store
-from selftaught_builder.verification import verify, versions_of
+from selftaught_builder.verification import verify
 
 BASE = 0
 
 
-def evaluate(room: Room, watcher: Watcher | None = None, turn: Turn | None = None) -> tuple[Asked, list[Evaluation]]:
+def evaluate(context: RoundContext) -> StageResult:
     """Ask the round's model all held-out questions, verify, and record what came of it.
 
-    Args:
-        room: the room; its recipe holds out questions.
-        watcher: who is told.
-        turn: the round and its endpoint; round 0 is the base model, which later rounds are compared with.
-
-    Raises:
-        what `pipeline.sample` raises.
+    Round 0 is the base model, which later rounds are compared with. Raises what `sample` raises.
     """
-    turn = turn or Turn(BASE)
+    room = context.room
     parts = [
-        Part("evaluated", lambda store, askings=askings: askings, k, parameters, title)
+        Part("evaluated", lambda askings=askings: askings, k, parameters, title)
         for title, (askings, k, parameters) in zip(
             ("greedy", f"{room.recipe.evaluate.k} samples"), _asked(room), strict=True
         )
     ]
-    asked = ask(room, parts, watcher or Silent(), turn)
-    if asked.interrupted or asked.identity is None:
-        return asked, []
-    store = room.store()
-    now = _examinee(room, asked.identity.model, asked.identity.weights, turn.number)
+    result = ask(context, parts)
+    facts = {"asked": conditions(room)}
+    identity = result.asked.identity if result.asked else None
+    found = [] if result.stop or identity is None else _summarise(context, identity)
+    notes = [f"{one.held_out}: {one.accuracy:.1%} [{one.low:.1%}, {one.high:.1%}] of {one.questions}" for one in found]
+    if not found and not result.stop:
+        notes = ["no question of the source fell to the held-out sets"]
+    return replace(result, facts=facts, evaluations=found, notes=notes)
+
+
+def _summarise(context: RoundContext, identity: Identity) -> list[Evaluation]:
+    room, store, filter = context.room, context.workspace.store, context.filter
+    now = _examinee(room, identity.model, identity.weights, context.round)
     with store.writer():
-        verify(store, room.recipe, scope_of(store, room))
-        base = _base(room, store) if turn.number != BASE else None
-        found = summarise(store, room.run, turn.number, now, base, versions_of(room.recipe))
+        verify(store, filter.verifiers, context.workspace.scope())
+        base = _base(room, store) if context.round != BASE else None
+        found = summarise(store, room.run, context.round, now, base, filter.versions)
         record(store, found)
-    return asked, found
+    return found
 
 
 def conditions(room: Room) -> str:
@@ -94,3 +102,27 @@ def _keys(room: Room, asked: _Asked, weights: str) -> dict[str, list[str]]:
     """The attempt keys by question."""
     askings, k, parameters = asked
     return Plan("evaluated", askings, k, room.prompter, parameters, weights, Known(frozenset(), {})).keys()
+
+
+def expects(room: Room, number: int, known: StoreKnowledge) -> Expected:
+    """Return what the stage would ask for; what another round has asked of the same weights is not looked up."""
+    recipe, divided = room.recipe, room.divided
+    requests = len(divided.validate) + len(divided.evaluate) * (1 + recipe.evaluate.k)
+    mean = known.mean("evaluated") or known.mean("sampled")
+    return expect_requests(recipe.endpoint, requests, evaluation_tokens(recipe), mean)
+
+
+def _belongs(recipe: Recipe) -> bool:
+    held_out = recipe.questions.validation is not None or recipe.questions.evaluate is not None
+    return recipe.train is not None and held_out
+
+
+STAGE = Stage(
+    "evaluate",
+    evaluate,
+    belongs=_belongs,
+    answerer=lambda room: "own round",
+    expects=expects,
+    on_base_model=True,
+    conditions=conditions,
+)

@@ -56,6 +56,8 @@ class Store:
         self.journal = Journal(path.with_name(path.name + ".journal"), fsync)
         self.unwritable: UnwritableError | None = None
         """Why the journal could not be replayed; the store can then only be read."""
+        self._holding = False
+        self._held: duckdb.DuckDBPyConnection | None = None
 
     def sql(self, query: str, parameters: Sequence[Any] | None = None) -> pl.DataFrame:
         """Run one query on a read-only connection and return a polars frame.
@@ -70,7 +72,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open the file read-only, with file and network access off and locked."""
-        connection = connect(self.path, read_only=True, patience=READ_PATIENCE)
+        connection = self._reader()
         try:
             yield connection
         except duckdb.Error as error:
@@ -81,12 +83,42 @@ class Store:
             connection.close()
 
     @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the file open between the reads inside, each of which still has temporary tables of its own.
+
+        Opening it takes longer than most queries. A write closes it, and the next read opens it again. The caller holds the
+        writer lock: what is held open keeps other writers out.
+        """
+        if self._holding:
+            yield
+            return
+        self._holding = True
+        try:
+            yield
+        finally:
+            self._holding = False
+            self._let_go()
+
+    def _reader(self) -> duckdb.DuckDBPyConnection:
+        if not self._holding:
+            return connect(self.path, read_only=True, patience=READ_PATIENCE)
+        if self._held is None:
+            self._held = connect(self.path, read_only=True, patience=READ_PATIENCE)
+        return self._held.cursor()
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+    @contextmanager
     def write(self, patience: float = WRITE_PATIENCE) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open the file for one transaction: committed on leaving, rolled back on an error.
 
         Raises:
             StoreBusyError: readers kept the file open for longer than `patience` seconds.
         """
+        self._let_go()
         connection = connect(self.path, read_only=False, patience=patience)
         try:
             connection.execute("BEGIN")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from selftaught_builder.recipe import Recipe
 from selftaught_builder.scope.scope import Scope
 from selftaught_builder.scope.table import scoped
 from selftaught_builder.store import Store
-from selftaught_builder.verification.chosen import versions_of
 
 _REASON = 200
 _CRASHED, _BROKEN = "verifier crashed: ", "verifier (crashed|hung|failed): .*"
@@ -52,13 +51,13 @@ class Broken:
         return f"{self.verifier}: {self.broken:,} of {self.attempts:,} unscorable: {self.reason}{others}"
 
 
-def broken_verifiers(store: Store, recipe: Recipe, scope: Scope) -> list[Broken]:
-    """Return the verifiers that broke on attempts that the recipe draws on. Raises what `versions_of` raises."""
+def broken_verifiers(store: Store, versions: Mapping[str, str], scope: Scope) -> list[Broken]:
+    """Return the verifiers, given as name to version, that broke on attempts that the recipe draws on."""
     found = []
     query = _COUNT.format(broken=_BROKEN)
     with scoped(store, scope) as connection:
         suspects = {name for (name,) in connection.execute(_SUSPECTS).fetchall()}
-        for name, version in versions_of(recipe).items():
+        for name, version in versions.items():
             if name not in suspects:
                 continue
             attempts, broken, reason, reasons = connection.execute(query, [name, version]).fetchall()[0]

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from selftaught_builder.recipe import Recipe
 from selftaught_builder.scope.scope import Scope
 from selftaught_builder.store import Store
 from selftaught_builder.store.schema import create_views
-from selftaught_builder.verification.chosen import Chosen, chosen_verifiers
+from selftaught_builder.verification.chosen import Chosen
 from selftaught_builder.verification.groups import lacking_groups, verify_groups
 from selftaught_builder.verification.judges import Note
 from selftaught_builder.verification.probed import verify_probed
@@ -34,7 +33,11 @@ class Verified:
 
 
 def verify(
-    store: Store, recipe: Recipe, scope: Scope | None = None, advance: Advance | None = None, note: Note | None = None
+    store: Store,
+    verifiers: Sequence[Chosen],
+    scope: Scope | None = None,
+    advance: Advance | None = None,
+    note: Note | None = None,
 ) -> Verified:
     """Add the verdicts that are missing; the caller holds the writer lock.
 
@@ -43,28 +46,27 @@ def verify(
 
     Args:
         store: the store.
-        recipe: names the verifiers and their options.
+        verifiers: the recipe's, from `chosen_verifiers`.
         scope: the attempts that the recipe draws on; the whole store if None.
         advance: called with the number of verdicts after each block; those of queries do not count, as in `pending`.
         note: called with what is worth a line: a verifier that hangs.
 
     Raises:
-        RecipeError: an unknown verifier or option, a file that does not define it, or a query that is none.
+        RecipeError: a query that is none.
     """
-    chosen = chosen_verifiers(recipe)
-    _register(store, chosen)
-    done = Verified({one.name: Counter() for one in chosen})
-    for together in _passes(chosen):
+    _register(store, verifiers)
+    done = Verified({one.name: Counter() for one in verifiers})
+    for together in _passes(verifiers):
         counted = _pass(store, together, scope, advance or _ignored, note or _ignored)
         for (name, outcome), count in counted.items():
             done.outcomes[name][outcome] += count
     return done
 
 
-def pending(store: Store, recipe: Recipe, scope: Scope | None = None) -> int:
+def pending(store: Store, verifiers: Sequence[Chosen], scope: Scope | None = None) -> int:
     """Return how many verdicts `verify` would add; those of queries and of endpoint verifiers are not known before."""
     total = 0
-    for together in _passes(chosen_verifiers(recipe)):
+    for together in _passes(verifiers):
         if together[0].kind == "row":
             total += sum(lacking_rows(store, together)["lacking"])
         elif together[0].kind == "group":

@@ -1,0 +1,54 @@
+"""What a stage of the loop is: each module of this room that defines one has a `STAGE`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from selftaught_builder.recipe import Recipe
+from selftaught_builder.room.room import Room
+from selftaught_builder.stages.context import RoundContext
+from selftaught_builder.stages.expected import Expected, StoreKnowledge
+from selftaught_builder.stages.result import StageResult
+
+Answerer = Literal["round before", "own round"]
+"""The round whose checkpoint a stage asks; round 0 is the base model."""
+
+
+def _always(of: object) -> bool:
+    return True
+
+
+def _nobody(room: Room) -> None:
+    return None
+
+
+def _nothing(room: Room, number: int, known: StoreKnowledge) -> Expected:
+    return Expected()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage.
+
+    Attributes:
+        name: as the command line and the store call it.
+        run: does what is not done yet.
+        belongs: whether a run of this recipe has the stage.
+        answerer: which round's model it asks; None if it asks nobody.
+        expects: what it would ask for in a round, and about what that would cost.
+        trains: it makes a checkpoint: servers are stopped for it, and a round that went through it stands.
+        on_base_model: the base model goes through it as well, as round 0.
+        conditions: a hash of what its result depends on, recorded as `asked`; if it is given, the stage is done as long as it
+            is the same, whatever else in the recipe has changed.
+    """
+
+    name: str
+    run: Callable[[RoundContext], StageResult]
+    belongs: Callable[[Recipe], bool] = _always
+    answerer: Callable[[Room], Answerer | None] = _nobody
+    expects: Callable[[Room, int, StoreKnowledge], Expected] = _nothing
+    trains: bool = False
+    on_base_model: bool = False
+    conditions: Callable[[Room], str] | None = None
