@@ -27,7 +27,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_what_the_commands_need(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "selftaught_builder/prompts/star-cot.jinja" in names
-    assert "selftaught_builder/audits/1_false_equation.sql" in names
+    assert "selftaught_builder/audit/queries/1_false_equation.sql" in names
     assert any(name.endswith("0001_initial.sql") for name in names)
     assert "selftaught_builder/rooms/gsm8k/recipe.yaml" in names
     tops = {name.split("/")[0] for name in names}

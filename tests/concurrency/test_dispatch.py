@@ -25,6 +25,7 @@ from support import servers
 from support.rooms import attempts, start_cli, write_room
 from support.servers import OpenAIServer
 from support.sglang import wait_until
+from support.stages import sample as sample_room
 
 PROBE = 5
 FINE = Reply(completion="So.", latency=1.0, tokens_in=1, tokens_out=1)
@@ -220,7 +221,7 @@ def test_the_limit_comes_near_what_the_server_takes(openai_server: OpenAIServer,
     openai_server.configure(latency=0.05, most=most)
     sample = {"k": 4, "concurrency": "auto"}
     folder = write_room(tmp_path / "room", openai_server.url, questions=40 * most // 4, sample=sample)
-    asked = sample(open_room(folder))
+    asked = sample_room(open_room(folder))
     assert asked.tally.completions == 40 * most // 4 * 4
     seen = openai_server.stats()
     print(f"{most} at once: {seen['in_flight_sum'] / seen['requests']:.1f} on average, {seen['refused']} refused")
@@ -234,7 +235,7 @@ def test_a_server_that_takes_everything_is_asked_for_more_than_in_the_beginning(
 ) -> None:
     openai_server.configure(latency=0.05)
     sample = {"k": 4, "concurrency": "auto"}
-    sample(open_room(write_room(tmp_path / "room", openai_server.url, questions=250, sample=sample)))
+    sample_room(open_room(write_room(tmp_path / "room", openai_server.url, questions=250, sample=sample)))
     assert START < openai_server.stats()["in_flight_max"] <= 64 * CAP
 
 
@@ -243,7 +244,7 @@ def test_a_dead_endpoint_is_not_hammered(openai_server: OpenAIServer, tmp_path: 
     sample, settings = {"k": 2, "concurrency": 8}, {"retries": 1}
     room = open_room(write_room(tmp_path / "room", openai_server.url, questions=200, endpoint=settings, sample=sample))
     with pytest.raises(SelftaughtError, match="gives no completions any more"):
-        sample(room)
+        sample_room(room)
     failed = [row for row in attempts(room) if row["error"]]
     assert {row["error"] for row in failed} == {"connection"}
     assert BREAK_AFTER + 2 <= len(failed) <= BREAK_AFTER + 8 + 2

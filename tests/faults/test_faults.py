@@ -32,7 +32,7 @@ from selftaught_builder.store.journal import Journal
 from support.command import environment
 from support.rooms import attempts, cli, store_of, write_room
 from support.servers import OpenAIServer, process
-from support.stages import sample
+from support.stages import sample as sample_room
 
 CANARY = "sk-canary-5e1f7a09d3"
 AT_ONCE = [case for case in CASES if case.lab and not case.stops]
@@ -96,7 +96,7 @@ def run(lab: RunningLab, tmp_path_factory: pytest.TempPathFactory) -> Run:
         numbers = count()  # a segment's own number is used again
         patch.setattr(Journal, "drop", lambda self, it: shutil.move(it, it.with_suffix(f".{next(numbers)}.kept")))
         lab.script()
-        sample(open_room(folder))
+        sample_room(open_room(folder))
     done.rows, done.seen = by_case(folder), lab.seen()
     return done
 
@@ -171,11 +171,11 @@ def test_running_again_asks_only_for_what_has_failed(lab: RunningLab, tmp_path: 
     cases = [case for case in AT_ONCE if case.quick and not case.retried]
     folder = named_questions(tmp_path / "room", lab.url, cases, sample={"k": 1, "concurrency": 8})
     lab.script()
-    sample(open_room(folder))
-    again = sample(open_room(folder))
+    sample_room(open_room(folder))
+    again = sample_room(open_room(folder))
     failed = sum(case.error is not None for case in cases)
     assert (again.tally.requests, again.tally.completions, again.reused) == (failed, failed, len(cases) - failed)
-    assert sample(open_room(folder)).tally.requests == 0
+    assert sample_room(open_room(folder)).tally.requests == 0
 
 
 @pytest.mark.parametrize("case", STOPPING, ids=lambda case: case.name)
@@ -186,14 +186,14 @@ def test_refusals_in_a_row_stop_the_run_and_running_again_goes_on(lab: RunningLa
     )
     lab.script()
     with pytest.raises(SelftaughtError, match="auth") as raised:
-        sample(open_room(folder))
+        sample_room(open_room(folder))
     assert raised.value.exit_code == 1
     refused = by_case(folder)[case.name]
     assert len(refused) == 2 + 2 * REFUSED_AFTER - 1, "the samples of one question count as one"
     for row in refused:
         assert_as_the_table_says(case, row)
     assert len(attempts(folder)) == len(lab.seen()["requests"]) == len(refused) + 6
-    assert sample(open_room(folder)).tally.completions == 13
+    assert sample_room(open_room(folder)).tally.completions == 13
     assert [row["error"] for row in by_case(folder)[case.name]].count(None) == 7
 
 
@@ -241,7 +241,7 @@ def rows_of_met(folder: Path, case: Case, url: str) -> list[Row]:
         async with Met(room.recipe.endpoint) as endpoint:
             yield Opened([Member(room.recipe.endpoint, endpoint, Replica())])
 
-    sample(room, client=met)
+    sample_room(room, client=met)
     return attempts(folder)
 
 
@@ -264,7 +264,7 @@ def test_nobody_there_is_tried_again_and_cost_nothing(tmp_path: Path) -> None:
 def test_such_a_certificate_is_wrong_input_before_anything_is_asked(tls_url: str, tmp_path: Path) -> None:
     room = open_room(write_room(tmp_path / "room", tls_url, questions=2))
     with pytest.raises(EndpointError, match="SSL_CERT_FILE") as raised:
-        sample(room)
+        sample_room(room)
     assert raised.value.exit_code == 2
 
 
@@ -279,7 +279,7 @@ def test_beside_a_server_that_works_no_fault_costs_a_sample(
     sample = {"k": 1, "concurrency": 1}
     folder = named_questions(tmp_path / "room", lab.url, between, endpoint=settings, sample=sample)
     lab.script()
-    asked = sample(open_room(folder))
+    asked = sample_room(open_room(folder))
     assert (asked.tally.completions, asked.tally.failed) == (len(between), 0)
     assert {case for _, _, case, _ in lab.seen()["requests"]} >= {
         case.name for case in cases if case.error != "timeout"

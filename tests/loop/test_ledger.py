@@ -20,11 +20,12 @@ from selftaught_builder.evaluation.summary import best, recorded
 from selftaught_builder.loop.forecast import forecast
 from selftaught_builder.loop.ledger import Ledger
 from selftaught_builder.loop.loop import Loop
-from selftaught_builder.loop.steps import STAGES, Step, steps_of
+from selftaught_builder.loop.steps import Step, steps_of
 from selftaught_builder.room.room import Room, open_room
 from selftaught_builder.sampling.provenance import record_questions, record_round
 from selftaught_builder.stages import train as training
 from selftaught_builder.stages.evaluate import conditions
+from selftaught_builder.stages.table import STAGES
 from selftaught_builder.training import Trained, Trainer
 from support.command import selftaught
 from support.rooms import start_cli
@@ -102,7 +103,7 @@ def test_steps_without_a_round_mean_the_round_under_way(room: Room) -> None:
     assert todo(room, None, "evaluate")[-1] == "1/evaluate"
     with pytest.raises(InputError, match="1/train needs 0/evaluate first"):
         todo(room, "train")
-    finish(room, "0/evaluate", *(f"1/{stage}" for stage in STAGES))
+    finish(room, "0/evaluate", *(f"1/{stage.name}" for stage in STAGES))
     assert todo(room, None, "sample") == ["2/sample"]
     assert todo(room, "1/evaluate", "evaluate") == ["1/evaluate"]
 
@@ -110,7 +111,7 @@ def test_steps_without_a_round_mean_the_round_under_way(room: Room) -> None:
 def test_train_trains_the_newest_round_that_has_a_version(room: Room) -> None:
     with pytest.raises(InputError, match="no dataset version to train on yet"):
         Loop(room).train()
-    finish(room, "0/evaluate", *(f"1/{stage}" for stage in STAGES), "2/sample")
+    finish(room, "0/evaluate", *(f"1/{stage.name}" for stage in STAGES), "2/sample")
     with pytest.raises(InputError, match=r"v1-00000000: this dataset version is gone\n.*--from 1/export"):
         Loop(room).train()
 
@@ -122,7 +123,7 @@ def test_a_forecast_counts_what_is_done_and_makes_no_file(room: Room) -> None:
     finish(room, "0/evaluate", "1/sample")
     foreseen = forecast(Loop(room), None, "1/export")
     assert foreseen.passed_over == 2
-    assert [one.step for one in foreseen.steps] == [f"1/{stage}" for stage in STAGES[1:5]]
+    assert [one.step for one in foreseen.steps] == [f"1/{stage.name}" for stage in STAGES[1:5]]
 
 
 def test_a_forecast_knows_that_the_loop_has_stopped(room: Room) -> None:
@@ -140,7 +141,7 @@ def test_what_was_trained_on_is_not_evaluated(trainer: Trainer, tmp_path: Path) 
         scripted.attempt(place)
     version = scripted.export()
     room = scripted.amended(**looping())
-    finish(room, "0/evaluate", *(f"1/{stage}" for stage in STAGES[:-1]), version=version.name)
+    finish(room, "0/evaluate", *(f"1/{stage.name}" for stage in STAGES[:-1]), version=version.name)
     with pytest.raises(InputError, match=r"\d questions that are held out by now were trained on.*\n.*--run"):
         Loop(room).run("1/evaluate", "1/evaluate")
 
@@ -157,7 +158,7 @@ def test_a_training_keeps_others_from_writing_until_it_is_recorded(
         return Trained(BASE, None, 1, [(1, 0.5)], 1.0, "0")
 
     monkeypatch.setattr(Trainer, "train", train)
-    monkeypatch.setattr(training, "_to_serve", lambda room, trained: room.folder / "v1-00000000")
+    monkeypatch.setattr(training, "folder_to_serve", lambda room, trained: room.folder / "v1-00000000")
     monkeypatch.setattr(training, "fingerprint_weights", lambda path: "sha256:1")
     training.train_round(room, 1, "v1-00000000", str(BASE), lambda progress: None)
     assert store.sql("SELECT weights, seconds IS NOT NULL FROM trainings").rows() == [("sha256:1", True)]
@@ -195,7 +196,7 @@ def test_a_run_s_name_leads_no_file_out_of_the_room(tmp_path: Path, run: str) ->
     with scripted.store.writer():
         record_questions(scripted.store, run, room.recipe.name, room.divided)
         record_round(scripted.store, run, 1, room.recipe, [WHO])
-    finish(room, *(f"1/{stage}" for stage in STAGES[:4]))
+    finish(room, *(f"1/{stage.name}" for stage in STAGES[:4]))
     Loop(room).run("1/export", "1/export")
     assert [path.name for path in tmp_path.rglob("v1-*")]
     assert not [path for path in tmp_path.rglob("*") if not path.is_relative_to(tmp_path / "deep")]

@@ -18,15 +18,15 @@ import pytest
 import yaml
 
 from selftaught_builder.common.keys import seed_of
-from selftaught_builder.loop.steps import STAGES
 from selftaught_builder.room.room import open_room
+from selftaught_builder.stages.table import STAGES
 from selftaught_builder.training import Trainer
 from support import servers
 from support.rooms import cli, start_cli, write_room
 
 HOOK = Path(servers.__file__).with_name("serve_hook.py")
 CONCURRENCY = 4
-STEPS = ["0/evaluate", *(f"{number}/{stage}" for number in (1, 2) for stage in STAGES)]
+STEPS = ["0/evaluate", *(f"{number}/{stage.name}" for number in (1, 2) for stage in STAGES)]
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def rows(folder: Path, query: str) -> list[tuple]:
 
 def test_every_step_is_recorded_with_what_took_its_time(finished: Path):
     stages = rows(finished, "SELECT round, stage, detail FROM stages WHERE finished_at IS NOT NULL ORDER BY started_at")
-    assert [f"{number}/{stage}" for number, stage, _ in stages] == STEPS
+    assert [f"{number}/{stage.name}" for number, stage, _ in stages] == STEPS
     for _, _, detail in stages:
         seconds = json.loads(detail)["seconds"]
         assert seconds["total"] >= sum(seconds.get(part, 0) for part in ("generation", "trainer", "server"))
@@ -145,7 +145,7 @@ def test_a_changed_recipe_leaves_finished_rounds_alone(finished: Path):
         todo = json.loads(cli("run", finished, "--rounds", "3", "--dry-run", "--json").stdout)
     finally:
         recipe.write_text(text)
-    assert [step["step"] for step in todo["steps"]] == [f"3/{stage}" for stage in STAGES]
+    assert [step["step"] for step in todo["steps"]] == [f"3/{stage.name}" for stage in STAGES]
 
 
 def test_lineage_walks_from_a_row_to_the_base(finished: Path):

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from selftaught_builder.common.errors import InputError, RecipeError
 from selftaught_builder.loop.ledger import shaping_hash
-from selftaught_builder.loop.steps import STAGES, Step, parse_step, steps_of
+from selftaught_builder.loop.steps import Step, parse_step, steps_of
 from selftaught_builder.loop.stopping import reason_to_stop
 from selftaught_builder.recipe import Recipe, Rounds, Steps, load_recipe
+from selftaught_builder.stages.table import STAGES
 
 HELD_OUT = {"source": "q.jsonl", "validate": {"share": 0.2}}
 
@@ -24,14 +25,14 @@ def recipe(**keys: Any) -> Recipe:
 
 def test_a_round_has_all_stages_in_their_order_and_the_base_is_evaluated_first():
     steps = steps_of(recipe(), 2)
-    assert [str(step) for step in steps] == ["0/evaluate", *(f"{n}/{stage}" for n in (1, 2) for stage in STAGES)]
+    assert [str(step) for step in steps] == ["0/evaluate", *(f"{n}/{stage.name}" for n in (1, 2) for stage in STAGES)]
     assert steps == sorted(steps, key=lambda step: step.place)
 
 
 def test_without_held_out_questions_nothing_is_evaluated_and_without_training_nothing_is_trained():
     bare = {"source": "q.jsonl"}
-    assert [step.stage for step in steps_of(recipe(questions=bare), 1)] == list(STAGES[:-1])
-    assert [step.stage for step in steps_of(recipe(train=None), 1)] == list(STAGES[:-2])
+    assert [step.stage for step in steps_of(recipe(questions=bare), 1)] == [stage.name for stage in STAGES[:-1]]
+    assert [step.stage for step in steps_of(recipe(train=None), 1)] == [stage.name for stage in STAGES[:-2]]
     assert "rationalize" not in [step.stage for step in steps_of(recipe(rationalize={"k": 0}), 1)]
 
 

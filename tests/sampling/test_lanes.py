@@ -33,7 +33,7 @@ from support import servers
 from support.rooms import attempts, cli, start_cli, write_room
 from support.servers import OpenAIServer
 from support.sglang import running, seen, wait_until, write_model
-from support.stages import sample
+from support.stages import sample as sample_room
 from support.watching import Noting
 
 PROBE = 5
@@ -217,16 +217,16 @@ def test_two_servers_share_the_work_and_each_has_its_account(
     openai_server: OpenAIServer, other_server: OpenAIServer, tmp_path: Path
 ) -> None:
     room, watcher = room_of(tmp_path, openai_server, {"base_url": other_server.url, "share": 3}, questions=40), Noting()
-    asked = sample(room, watcher)
+    asked = sample_room(room, watcher)
     assert (asked.tally.completions, asked.tally.failed) == (80, 0)
     assert by_endpoint(room) == {openai_server.url: 20, other_server.url: 60}
     assert [server.stats()["requests"] - PROBE for server in (openai_server, other_server)] == [20, 60]
     assert f"{other_server.url}: 60 of 60" in watcher.notes[-1]
     again = Noting()
-    assert sample(room, again).tally.requests == 0
+    assert sample_room(room, again).tally.requests == 0
     assert not any("by endpoint" in note for note in again.notes)
     alone = open_room(write_room(room.folder, other_server.url, questions=40))
-    assert sample(alone).tally.requests == 0, "the replicas are no part of what is asked"
+    assert sample_room(alone).tally.requests == 0, "the replicas are no part of what is asked"
 
 
 def test_the_faster_of_two_servers_does_more(
@@ -237,7 +237,7 @@ def test_the_faster_of_two_servers_does_more(
     room = room_of(
         tmp_path, openai_server, {"base_url": other_server.url}, questions=60, sample={"k": 2, "concurrency": 4}
     )
-    sample(room)
+    sample_room(room)
     counts = by_endpoint(room)
     assert counts.total() == 120
     assert 0 < 2 * counts[openai_server.url] < counts[other_server.url]
@@ -278,7 +278,7 @@ def test_a_server_that_answers_everything_with_an_error_at_once_does_not_swallow
     openai_server.configure(latency=0.05)
     other_server.configure(faults=[{"kind": "status", "status": 500, "after": PROBE}])
     room = room_of(tmp_path, openai_server, {"base_url": other_server.url}, questions=100)
-    asked = sample(room)
+    asked = sample_room(room)
     assert (asked.tally.completions, asked.tally.failed) == (200, 0)
     assert by_endpoint(room) == {openai_server.url: 200}
     assert BREAK_AFTER <= by_endpoint(room, error="server")[other_server.url] < 40
@@ -289,7 +289,7 @@ def test_who_refuses_the_key_is_asked_no_more_and_costs_no_sample(
 ) -> None:
     other_server.configure(faults=[{"kind": "status", "status": 401, "after": PROBE}])
     room, watcher = room_of(tmp_path, openai_server, {"base_url": other_server.url}, questions=50), Noting()
-    asked = sample(room, watcher)
+    asked = sample_room(room, watcher)
     assert (asked.tally.completions, asked.tally.failed) == (100, 0)
     assert REFUSED_AFTER <= by_endpoint(room, error="auth")[other_server.url] <= REFUSED_AFTER + 8
     assert sum("refuses the key" in note for note in watcher.notes) == 1
@@ -302,7 +302,7 @@ def test_where_both_refuse_the_run_stops(
         server.configure(faults=[{"kind": "status", "status": 401, "after": PROBE}])
     room = room_of(tmp_path, openai_server, {"base_url": other_server.url}, questions=50)
     with pytest.raises(SelftaughtError, match="gives no completions any more"):
-        sample(room)
+        sample_room(room)
     assert len(attempts(room)) < 40
 
 
@@ -311,14 +311,14 @@ def test_one_that_is_not_there_is_done_without_and_none_is_an_error(
 ) -> None:
     nobody = f"http://127.0.0.1:{free_port('127.0.0.1')}/v1"
     room, watcher = room_of(tmp_path, openai_server, {"base_url": nobody}), Noting()
-    assert sample(room, watcher).tally.completions == 20
+    assert sample_room(room, watcher).tally.completions == 20
     assert any(
         note.startswith(f"going on without one of the endpoints: {nobody}: ") and "\n" not in note
         for note in watcher.notes
     )
     both = room_of(tmp_path, openai_server, {"base_url": nobody}, endpoint={"base_url": f"{nobody}/x"}, sample={"k": 3})
     with pytest.raises(EndpointError, match=r"cannot be reached(.|\n)*None of the others can be asked either"):
-        sample(both)
+        sample_room(both)
 
 
 def test_a_replica_with_another_key_and_name(
@@ -330,7 +330,7 @@ def test_a_replica_with_another_key_and_name(
     replica = {"base_url": other_server.url, "model": "vendor/stand-in", "api_key_env": "ELSEWHERE_API_KEY", "share": 1}
     prices = {"endpoint": {"prices": {"input": 1, "output": 2}}}
     room = room_of(tmp_path, openai_server, replica, **prices)
-    assert sample(room).tally.failed == 0
+    assert sample_room(room).tally.failed == 0
     rows = attempts(room)
     assert {row["model"] for row in rows} == {"stand-in"}
     place = f"{other_server.url} vendor/stand-in"
@@ -345,7 +345,7 @@ def test_other_weights_are_refused(openai_server: OpenAIServer, other_server: Op
         server.configure(extra={"/model_info": {"model_path": "/models/x", "weight_version": version}})
     room = room_of(tmp_path, openai_server, {"base_url": other_server.url})
     with pytest.raises(EndpointError, match=r"do not serve the same weights.*@one.*@two"):
-        sample(room)
+        sample_room(room)
     assert not attempts(room)
 
 
@@ -363,7 +363,7 @@ def test_no_budget_is_overrun_whoever_charges_what(
         questions=50,
     )
     with pytest.raises(BudgetStop):
-        sample(room)
+        sample_room(room)
     rows = attempts(room)
     spent = sum(row["cost"] for row in rows)
     assert 0.5 - 2 * 20 * 900e-6 <= spent <= 0.5
@@ -377,19 +377,19 @@ def test_limits_of_a_replica_are_its_own(
     for server in (openai_server, other_server):
         server.configure(latency=0.05)
     replica = {"base_url": other_server.url, "concurrency": 1}
-    sample(room_of(tmp_path, openai_server, replica, sample={"k": 4, "concurrency": 6}, questions=20))
+    sample_room(room_of(tmp_path, openai_server, replica, sample={"k": 4, "concurrency": 6}, questions=20))
     assert other_server.stats()["in_flight_max"] == 1
     assert openai_server.stats()["in_flight_max"] == 6
     slow = {"base_url": other_server.url, "requests_per_minute": 1}
     room = room_of(tmp_path / "slow", openai_server, slow, questions=20)
-    sample(room)
+    sample_room(room)
     assert by_endpoint(room)[other_server.url] <= 2
 
 
 def test_status_counts_each(openai_server: OpenAIServer, other_server: OpenAIServer, tmp_path: Path) -> None:
     other_server.configure(faults=[{"kind": "status", "status": 500, "first": 1, "after": PROBE}])
     room = room_of(tmp_path, openai_server, {"base_url": other_server.url, "share": 1})
-    sample(room)
+    sample_room(room)
     told = json.loads(cli("status", room.folder, "--json").stdout)["endpoints"]
     counted = {row["endpoint"]: (row["attempts"], row["completions"], row["failed"]) for row in told}
     failed = by_endpoint(room, error="server")[other_server.url]
@@ -496,7 +496,7 @@ def test_who_refuses_while_the_other_only_asks_for_time_costs_no_sample(
     busy = {"kind": "status", "status": 429, "retry_after": 1, "after": PROBE, "before": PROBE + 40}
     other_server.configure(faults=[busy], latency=0.05)
     replica, sample = {"base_url": other_server.url}, {"k": 2, "concurrency": 40}
-    asked = sample(room_of(tmp_path, openai_server, replica, questions=50, sample=sample))
+    asked = sample_room(room_of(tmp_path, openai_server, replica, questions=50, sample=sample))
     assert (asked.tally.completions, asked.tally.failed) == (100, 0)
 
 
@@ -505,7 +505,7 @@ def test_what_one_says_cannot_be_answered_another_is_asked_for(
 ) -> None:
     other_server.configure(faults=[{"kind": "status", "status": 404, "text": "gone away", "after": PROBE}])
     room, watcher = room_of(tmp_path, openai_server, {"base_url": other_server.url}, questions=50), Noting()
-    asked = sample(room, watcher)
+    asked = sample_room(room, watcher)
     assert (asked.tally.completions, asked.tally.failed) == (100, 0)
     assert by_endpoint(room, error="bad_request")[other_server.url] < 40
     assert sum("refuses what others answer" in note and "gone away" in note for note in watcher.notes) == 1
@@ -517,7 +517,7 @@ def test_what_nobody_can_answer_is_asked_of_each_once_and_the_run_goes_on(
     for server in (openai_server, other_server):
         server.configure(faults=[{"kind": "status", "status": 400, "after": PROBE, "before": PROBE + 3}])
     room = room_of(tmp_path, openai_server, {"base_url": other_server.url}, sample={"k": 1, "concurrency": 1})
-    sample(room)
+    sample_room(room)
     tries = Counter(row["key"] for row in attempts(room) if row["error"])
     assert len(tries) >= 3
     assert max(tries.values()) == 2
@@ -530,7 +530,7 @@ def test_who_has_no_room_for_a_single_request_is_not_hammered(
     openai_server.configure(latency=0.02)
     other_server.configure(faults=[{"kind": "status", "status": 429, "after": PROBE}])
     room, watcher = room_of(tmp_path, openai_server, {"base_url": other_server.url}, questions=80), Noting()
-    asked = sample(room, watcher)
+    asked = sample_room(room, watcher)
     assert (asked.tally.completions, asked.tally.failed) == (160, 0)
     assert by_endpoint(room, error="rate_limit")[other_server.url] < 60
     assert sum("(rate_limit): pausing" in note for note in watcher.notes) == 1
@@ -609,7 +609,7 @@ def test_a_server_that_hangs_does_not_keep_the_others_from_beginning(
     monkeypatch.setattr(lanes, "BEGINNING", 0.5)
     other_server.configure(faults=[{"kind": "hang", "after": 1, "before": 2}])
     room, watcher = room_of(tmp_path, openai_server, {"base_url": other_server.url}), Noting()
-    assert sample(room, watcher).tally.completions == 20
+    assert sample_room(room, watcher).tally.completions == 20
     assert any("not found out" in note and other_server.url in note for note in watcher.notes)
 
 
@@ -620,20 +620,20 @@ def test_who_is_waited_for_at_the_beginning_is_said(
     monkeypatch.setattr(lanes, "BEGINNING", 0.5)
     other_server.configure(models_faults=[{"kind": "hang"}])
     room, watcher = room_of(tmp_path, openai_server, {"base_url": other_server.url}), Noting()
-    assert sample(room, watcher).tally.completions == 20
+    assert sample_room(room, watcher).tally.completions == 20
     waited = [note for note in watcher.notes if "waiting for" in note]
     assert waited == [f"waiting for {other_server.url} to say who it is"]
 
 
 def test_a_round_that_begins_anew_with_other_weights_is_said_to(openai_server: OpenAIServer, tmp_path: Path) -> None:
     room = room_of(tmp_path, openai_server)
-    sample(room)
+    sample_room(room)
     openai_server.configure(extra={"/model_info": {"model_path": "/models/x", "weight_version": "one"}})
     watcher = Noting()
-    assert sample(room, watcher).tally.completions == 20
+    assert sample_room(room, watcher).tally.completions == 20
     assert any("round 1 was begun with weights unknown" in note for note in watcher.notes)
     watcher = Noting()
-    sample(room, watcher)
+    sample_room(room, watcher)
     assert not any("was begun" in note for note in watcher.notes)
 
 
@@ -667,7 +667,7 @@ def test_after_a_kill_whoever_is_there_goes_on_and_nothing_that_arrived_is_asked
     ]
     for endpoint, k in zip(recipes, (4, 5, 6), strict=True):
         again = write_room(room.folder, openai_server.url, questions=30, endpoint=endpoint, sample={**sample, "k": k})
-        requests += sample(open_room(again)).tally.requests
+        requests += sample_room(open_room(again)).tally.requests
     successes = [row["key"] for row in attempts(room) if row["error"] is None]
     assert len(successes) == len(set(successes)) == 180
     assert requests <= 180 + 2 * at_once, "only what was in flight is asked again"

@@ -15,7 +15,7 @@ from selftaught_builder.sampling.sampler import GONE_AFTER, LONGEST_RETRY_AFTER,
 from selftaught_builder.stages.watcher import Silent
 from support.rooms import attempts, write_room
 from support.servers import OpenAIServer
-from support.stages import sample
+from support.stages import sample as sample_room
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_retry_after_is_honoured_up_to_a_limit(
     held: list[float] = []
     monkeypatch.setattr(Gate, "hold_back", lambda self, seconds, now: held.append(seconds))
     openai_server.configure(faults=[{"kind": "status", "status": 429, "retry_after": asked, "first": 1}])
-    sample(open_room(write_room(tmp_path / "room", openai_server.url, questions=3)))
+    sample_room(open_room(write_room(tmp_path / "room", openai_server.url, questions=3)))
     assert len(held) == len(waits) == 6
     assert all(least <= seconds <= least + 0.25 for seconds in held)
     assert max(waits) <= 1.0, (
@@ -56,7 +56,7 @@ def test_waits_grow_to_a_limit(openai_server: OpenAIServer, tmp_path: Path, wait
     openai_server.configure(faults=[{"kind": "status", "status": 503}])
     settings, sample = {"retries": 9}, {"k": 1, "concurrency": 1}
     room = write_room(tmp_path / "room", openai_server.url, questions=8, endpoint=settings, sample=sample)
-    sample(open_room(room))
+    sample_room(open_room(room))
     by_try = [waits[start::9] for start in range(9)]
     assert [len(of_try) for of_try in by_try] == [8] * 9
     assert max(by_try[0]) <= 1.0
@@ -84,7 +84,7 @@ def test_no_more_tasks_are_made_than_are_worked_on(
     monkeypatch.setattr(Plan, "__iter__", counted)
     sample = {"k": 4, "concurrency": 5}
     room = open_room(write_room(tmp_path / "room", openai_server.url, questions=25, sample=sample))
-    asked = sample(room, Counting())
+    asked = sample_room(room, Counting())
     assert asked.tally.completions == replied[0] == made[0] == 100
     assert 0 < ahead[0] <= 5
 
@@ -100,14 +100,14 @@ def test_the_listener_hears_of_each_task_once_with_its_last_reply(
 
     openai_server.configure(faults=[{"kind": "status", "status": 500, "first": 2}])
     folder = write_room(tmp_path / "room", openai_server.url, questions=4)
-    sample(open_room(folder), Hearing())
+    sample_room(open_room(folder), Hearing())
     assert Counter(heard) == Counter((row["key"], None) for row in attempts(folder) if row["error"] is None)
     assert len(heard) == 8
 
 
 def test_prompts_are_stored_once(openai_server: OpenAIServer, tmp_path: Path) -> None:
     folder = write_room(tmp_path / "room", openai_server.url, questions=40, sample={"k": 3, "concurrency": 2})
-    sample(open_room(folder))
+    sample_room(open_room(folder))
     stored = open_room(folder).store().sql("SELECT count(*) AS n, count(DISTINCT hash) AS kinds FROM prompts")
     assert stored.rows() == [(40, 40)]
     assert {row["prompt"] for row in attempts(folder)} == set(
@@ -121,5 +121,5 @@ def test_a_question_that_is_always_refused_does_not_keep_a_run_from_the_rest(
     openai_server.configure(faults=[{"kind": "status", "status": 400, "before": 5 + GONE_AFTER + 4}])
     sample = {"k": GONE_AFTER + 4, "concurrency": 1}
     folder = write_room(tmp_path / "room", openai_server.url, questions=2, sample=sample)
-    asked = sample(open_room(folder))
+    asked = sample_room(open_room(folder))
     assert (asked.tally.failed, asked.tally.completions) == (GONE_AFTER + 4, GONE_AFTER + 4)

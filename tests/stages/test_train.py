@@ -100,7 +100,7 @@ def refused(*_: Any, **__: Any) -> None:
 
 def test_what_was_trained_and_could_not_be_recorded_is_taken_over(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_finish", refused)
+        patch.setattr(training, "record_end", refused)
         with pytest.raises(StoreBusyError):
             train(room)
     made = train(room)
@@ -111,7 +111,7 @@ def test_what_was_trained_and_could_not_be_recorded_is_taken_over(room: Room, mo
 
 def test_what_was_trained_is_taken_over_in_a_copy_of_the_room(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_finish", refused)
+        patch.setattr(training, "record_end", refused)
         with pytest.raises(StoreBusyError):
             train(room)
     copy = open_room(shutil.copytree(room.folder, room.folder.with_name("copy")))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
-
-from typer.exceptions import Exit
 
 from selftaught_builder.common.errors import Stopped
 
@@ -28,7 +27,7 @@ def end_if_stopped(stop: Stopped | None, asked: Asked | None = None, step: Step 
     """End the command if something has stopped it: say so, and exit with the stop's code."""
     if stop:
         show_stop(stop, asked, step)
-        raise Exit(stop.exit_code)
+        sys.exit(stop.exit_code)
 
 
 def show_stop(stop: Stopped, asked: Asked | None = None, step: Step | None = None) -> None:
