@@ -45,11 +45,12 @@ demo-smollm2: setup setup-train
 test *args: setup
     {{python}} -m pytest {{args}}
 
-# Lint, check formats and types, and check that the generated docs are up to date.
+# Lint, check formats, types and the direction of imports, and check that the generated docs are up to date.
 check: setup
     .venv/bin/ruff check .
     .venv/bin/ruff format --check .
     .venv/bin/ty check --quiet
+    .venv/bin/lint-imports --no-cache
     .venv/bin/cog -I docs --check docs/*.md
 
 # Measure speed, memory and lock times, each beside something else in the same run.
