@@ -17,7 +17,11 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 # The contract, the file to plant an import in, and the import.
 VIOLATIONS = [
     ("The builder's rooms", "builder/selftaught_builder/common/keys.py", "import selftaught_builder.cli.app"),
-    ("The builder's rooms", "builder/selftaught_builder/store/journal.py", "import selftaught_builder.selection.filter"),
+    (
+        "The builder's rooms",
+        "builder/selftaught_builder/store/journal.py",
+        "import selftaught_builder.selection.filter",
+    ),
     ("The builder's rooms", "builder/selftaught_builder/audit/why.py", "import selftaught_builder.export.version"),
     ("The builder's rooms", "builder/selftaught_builder/loose.py", "import json"),
     ("No circle", "builder/selftaught_builder/store/lock.py", "import selftaught_builder.store.database"),

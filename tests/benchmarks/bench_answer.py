@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from common import machine, table
-
 from selftaught_verifiers import Outcome, Question, Rationale, get_verifier
-from selftaught_verifiers.answer import algebra, answer_kind
-from selftaught_verifiers.isolation import Worker, WorkerError
+from selftaught_verifiers.answer import algebra
+from selftaught_verifiers.answer.answer import answer_kind
+from selftaught_verifiers.isolation.worker import Worker, WorkerError
 
 LETTERS = {"multiple_choice", "real_multiple_choice", "real_bbh_mc"}
 HARD = {"ambiguous", "empty", "think_tags", "adversarial"}

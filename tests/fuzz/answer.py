@@ -30,7 +30,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from selftaught_verifiers import Outcome, Question, Rationale, get_verifier
-from selftaught_verifiers.answer import algebra, answer_kind
+from selftaught_verifiers.answer import algebra
+from selftaught_verifiers.answer.answer import answer_kind
 
 SECONDS = 1.0
 WIDE = {ord("-"): 0x2212} | {ord("0") + digit: 0xFF10 + digit for digit in range(10)}

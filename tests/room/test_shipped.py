@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 import selftaught_verifiers.answer
-import selftaught_verifiers.equations
+import selftaught_verifiers.reasoning.equations
 from selftaught_builder.questions import load_questions
 from selftaught_builder.questions.sources import override_source
 from selftaught_builder.recipe import Questions, load_recipe
-from selftaught_verifiers.verdict import Outcome, Question, Rationale, get_verifier
+from selftaught_verifiers.verdict.verdict import Outcome, Question, Rationale, get_verifier
 
 DATASETS = Path(__file__).parents[2] / "datasets"
 ROOMS = sorted(path.parent for path in DATASETS.glob("*/recipe.yaml"))

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from selftaught_builder.questions.values import normalise
 from selftaught_builder.serving.local import LlamaServer, resolve_model
 from selftaught_verifiers import Question, Rationale, get_verifier
-from selftaught_verifiers.equations import stated_equations
+from selftaught_verifiers.reasoning.equations import stated_equations
 
 ROOT = Path(__file__).parents[2]
 ROOM = ROOT / "datasets" / "sums"

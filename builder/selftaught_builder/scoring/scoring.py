@@ -27,8 +27,8 @@ from selftaught_builder.recipe import Questions, Recipe
 from selftaught_builder.verification import Chosen, chosen_verifiers
 from selftaught_builder.verification.judges import Judge, Judged, Note, judges, read_ahead
 from selftaught_verifiers import Outcome, registered
-from selftaught_verifiers.answer import answer_kind
-from selftaught_verifiers.judging import Said
+from selftaught_verifiers.answer.answer import answer_kind
+from selftaught_verifiers.judging.judging import Said
 
 BLOCK = 2000
 """Rows that are judged together."""

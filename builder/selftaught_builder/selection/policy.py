@@ -18,7 +18,7 @@ from selftaught_builder.recipe.policies import as_policy, shipped_policies, veri
 from selftaught_builder.store.predicates import SenseError, check_repeatable, check_values
 from selftaught_builder.store.schema import wide_select
 from selftaught_verifiers import registered
-from selftaught_verifiers.plugins import installed
+from selftaught_verifiers.verdict.plugins import installed
 
 HARD_RULES = """error IS NULL
   AND kind IN ('sampled', 'rationalized')

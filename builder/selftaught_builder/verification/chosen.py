@@ -17,7 +17,7 @@ from selftaught_builder.probing import ENDPOINT_VERIFIERS, EndpointVerifier
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.store.schema import WIDE_COLUMNS
 from selftaught_verifiers import Verifier, get_verifier, registered
-from selftaught_verifiers.plugins import installed, load_file, load_installed
+from selftaught_verifiers.verdict.plugins import installed, load_file, load_installed
 
 
 @dataclass(frozen=True)

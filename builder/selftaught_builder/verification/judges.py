@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from selftaught_builder.common.machine import usable_cores
 from selftaught_builder.verification.chosen import Chosen
-from selftaught_verifiers.isolation import Crashed, Failed, TimedOut, Worker, WorkerError
-from selftaught_verifiers.judging import Case, Said, judging, specification, unscorable
+from selftaught_verifiers.isolation.worker import Crashed, Failed, TimedOut, Worker, WorkerError
+from selftaught_verifiers.judging.judging import Case, Said, judging, specification, unscorable
 
 FEW = 3000
 """Verdicts that this process makes itself: starting others would take longer."""
@@ -101,7 +101,7 @@ def block_sizes(verifiers: Sequence[Chosen], most: int) -> Iterator[int]:
 
 
 def _worker(specifications: Sequence[object]) -> Worker:
-    target = "selftaught_verifiers.judging:judge_with"
+    target = "selftaught_verifiers.judging.judging:judge_with"
     return Worker(target, specifications, seconds=_CHUNK_PATIENCE, memory=_MEMORY)
 
 

@@ -15,7 +15,7 @@ from selftaught_builder.probing.verifier import Heard, Probe
 from selftaught_builder.store import Store
 from selftaught_builder.verification.chosen import Chosen
 from selftaught_builder.verification.verdicts import Counted, insert_verdicts
-from selftaught_verifiers.judging import Said
+from selftaught_verifiers.judging.judging import Said
 
 # Of the tries of a key the success counts, where there is one.
 _HEARD = """

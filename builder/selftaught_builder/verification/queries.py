@@ -10,7 +10,7 @@ from selftaught_builder.store import Store
 from selftaught_builder.verification.chosen import Chosen
 from selftaught_builder.verification.verdicts import Counted, insert_verdicts
 from selftaught_verifiers import Outcome
-from selftaught_verifiers.judging import Said
+from selftaught_verifiers.judging.judging import Said
 
 GONE = "the query no longer yields this attempt"
 

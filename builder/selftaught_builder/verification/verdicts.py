@@ -11,7 +11,7 @@ import polars as pl
 
 from selftaught_builder.store import insert_frame
 from selftaught_builder.verification.chosen import Chosen
-from selftaught_verifiers.judging import Said
+from selftaught_verifiers.judging.judging import Said
 
 Counted = Counter[tuple[str, str]]
 """Verdicts by verifier and outcome."""

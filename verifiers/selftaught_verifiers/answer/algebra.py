@@ -16,7 +16,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
 
-from selftaught_verifiers.isolation import Crashed, Failed, TimedOut, Worker, WorkerError
+from selftaught_verifiers.isolation.worker import Crashed, Failed, TimedOut, Worker, WorkerError
 
 SECONDS = 0.7
 """How long a comparison may take; then its process is killed."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from selftaught_verifiers.answer.plain import trim, unify, without_latex, words
+from selftaught_verifiers.text.plain import trim, unify, without_latex, words
 
 _MONTHS = {
     name: index

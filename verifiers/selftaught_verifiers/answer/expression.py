@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from selftaught_verifiers.answer.numbers import parse_decimal
-from selftaught_verifiers.answer.plain import unify, words
+from selftaught_verifiers.text.plain import unify, words
 
 MAX_LENGTH = 1_500
 """Characters of a formula that are read."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from selftaught_verifiers.answer.extract import Final
-from selftaught_verifiers.answer.plain import text_form, trim, without_latex
 from selftaught_verifiers.answer.reading import AMBIGUOUS, NO_ANSWER, SENTENCE_END, Reading, sentence
+from selftaught_verifiers.text.extract import Final
+from selftaught_verifiers.text.plain import text_form, trim, without_latex
 
 _LONE = re.compile(r"\(?([A-Za-z])\s?[.):]?")
 _OPENS = re.compile(r"\(([A-Za-z])\)|([A-Z])(?=[.):,](?:\s|$)|\s?$|\s)")

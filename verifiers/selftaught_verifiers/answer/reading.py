@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from selftaught_verifiers.answer.extract import Final
 from selftaught_verifiers.answer.numbers import Number
-from selftaught_verifiers.answer.plain import text_form, trim, without_latex
+from selftaught_verifiers.text.extract import Final
+from selftaught_verifiers.text.plain import text_form, trim, without_latex
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 
-from selftaught_verifiers.answer.plain import words
+from selftaught_verifiers.text.plain import words
 
 
 @dataclass(frozen=True, slots=True)

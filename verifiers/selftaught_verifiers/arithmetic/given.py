@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 
-from selftaught_verifiers.answer.plain import unify, without_latex, words
 from selftaught_verifiers.arithmetic.values import NotArithmetic, Value, divide, number_value, simple
+from selftaught_verifiers.text.plain import unify, without_latex, words
 
 MAX_LENGTH = 20_000
 """Characters of a question that are read."""

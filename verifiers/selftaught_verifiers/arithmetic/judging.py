@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from selftaught_verifiers.answer.plain import words
 from selftaught_verifiers.arithmetic.phrases import IS
 from selftaught_verifiers.arithmetic.tokens import Kind, Token
 from selftaught_verifiers.arithmetic.units import converts
 from selftaught_verifiers.arithmetic.values import NotArithmetic, Value, evaluate, number_value
+from selftaught_verifiers.text.plain import words
 
 _PERCENTS = (Fraction(1, 100), Fraction(1))
 _ABOUT = Fraction(1, 50)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selftaught_verifiers.answer.plain import words
 from selftaught_verifiers.arithmetic.tokens import Kind, Token
+from selftaught_verifiers.text.plain import words
 
 _PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4} | {
     name: below for below, name in enumerate(words("fifth sixth seventh eighth ninth tenth eleventh twelfth"), start=5)

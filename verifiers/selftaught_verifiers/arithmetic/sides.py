@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selftaught_verifiers.answer.plain import words
 from selftaught_verifiers.arithmetic.phrases import FRACTIONS
 from selftaught_verifiers.arithmetic.tokens import ARITHMETIC, Kind, Token
 from selftaught_verifiers.arithmetic.units import GLUED
 from selftaught_verifiers.arithmetic.values import MAX_TOKENS
+from selftaught_verifiers.text.plain import words
 
 _REFUSE_BEFORE = frozenset(
     words(

@@ -12,7 +12,6 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import islice
 
-from selftaught_verifiers.answer.plain import unify, without_bold, without_latex
 from selftaught_verifiers.arithmetic.judging import is_part, judged
 from selftaught_verifiers.arithmetic.phrases import IS, SPOKEN, written_out
 from selftaught_verifiers.arithmetic.sides import doubtful_speech, left_side, right_side
@@ -20,6 +19,7 @@ from selftaught_verifiers.arithmetic.tokens import BOX, Kind, Token, tokenize
 from selftaught_verifiers.arithmetic.units import without_units
 from selftaught_verifiers.arithmetic.unknowns import tried
 from selftaught_verifiers.arithmetic.values import NotArithmetic, Value, number_value
+from selftaught_verifiers.text.plain import unify, without_bold, without_latex
 
 MAX_LENGTH = 100_000
 """Characters of a text that are read, from its start."""

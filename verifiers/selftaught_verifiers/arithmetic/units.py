@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-from selftaught_verifiers.answer.plain import words
 from selftaught_verifiers.arithmetic.tokens import Kind, Token
 from selftaught_verifiers.arithmetic.values import Value
+from selftaught_verifiers.text.plain import words
 
 _UNIT_WORDS = 8
 GLUED = frozenset(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from selftaught_verifiers.answer.plain import words
 from selftaught_verifiers.arithmetic.judging import Judged
 from selftaught_verifiers.arithmetic.tokens import ARITHMETIC, Kind, Token
 from selftaught_verifiers.arithmetic.values import NotArithmetic, Value, evaluate
+from selftaught_verifiers.text.plain import words
 
 _PERCENT = Fraction(1, 100)
 _LONGEST = 25  # tokens of a side, so that the filled one can be evaluated

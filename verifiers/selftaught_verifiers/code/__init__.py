@@ -1,0 +1,1 @@
+"""Answers that are programs: run in a sandbox against their tests."""

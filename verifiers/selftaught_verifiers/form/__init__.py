@@ -1,0 +1,1 @@
+"""The form of a rationale: empty talk, repetition, and what was cut off."""

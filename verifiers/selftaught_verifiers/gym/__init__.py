@@ -1,0 +1,1 @@
+"""Questions of reasoning_gym: judged by the gym's own scorers."""

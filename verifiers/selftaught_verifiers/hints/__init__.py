@@ -1,0 +1,1 @@
+"""Whether a rationale shows that it was told the answer."""

@@ -1,0 +1,1 @@
+"""Whether the reasoning holds: its equations, and where its numbers come from."""

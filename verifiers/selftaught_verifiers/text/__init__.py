@@ -1,0 +1,1 @@
+"""Reading text: characters made plain, and the place where an answer stands."""
