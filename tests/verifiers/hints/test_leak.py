@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selftaught_verifiers import Outcome, Question, Rationale, Verdict, get_verifier
-from selftaught_verifiers.hints.rules import RULES
+from selftaught_verifiers.hints.grammar import RULES
 from selftaught_verifiers.hints.talk import gold_of, read
 
 _spec = importlib.util.spec_from_file_location("phrasings", Path(__file__).with_name("phrasings.py"))
