@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import duckdb
+from selftaught_builder.store import Connection, DatabaseError
 
 _BEFORE = "SELECT 1 WHERE "
 
 
-def clauses(connection: duckdb.DuckDBPyConnection, predicate: str) -> list[str]:
+def clauses(connection: Connection, predicate: str) -> list[str]:
     """Return the SQL of the conditions that must all hold, or the predicate itself where it cannot be split.
 
     Nothing of it is run. The SQL is DuckDB's rendering: comments are gone, and `<>` reads `!=`.
@@ -24,12 +24,12 @@ def clauses(connection: duckdb.DuckDBPyConnection, predicate: str) -> list[str]:
             node["where_clause"] = condition
             sql = _one(connection, "SELECT json_deserialize_sql(?::JSON)", json.dumps(tree))
             found.append(_bare(sql.removeprefix(_BEFORE)))
-    except (duckdb.Error, KeyError, IndexError, TypeError):
+    except (DatabaseError, KeyError, IndexError, TypeError):
         return [predicate]
     return found or [predicate]
 
 
-def _one(connection: duckdb.DuckDBPyConnection, query: str, parameter: str) -> str:
+def _one(connection: Connection, query: str, parameter: str) -> str:
     ((value,),) = connection.execute(query, [parameter]).fetchall()
     return value
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
 import polars as pl
 
 from selftaught_builder.common.errors import InputError
@@ -16,7 +15,7 @@ from selftaught_builder.scope.scope import Scope
 from selftaught_builder.selection.filter import compile_filter
 from selftaught_builder.selection.policy import check_policy, kept_of
 from selftaught_builder.selection.reading import reading
-from selftaught_builder.store import Store, run_sql
+from selftaught_builder.store import Connection, Store, run_sql
 from selftaught_verifiers import registered
 
 OWN = "recipe"
@@ -126,9 +125,7 @@ def _read(policy: Policy, verifiers: Mapping[str, str]) -> set[str]:
     return {word for word in policy.words if word in verifiers or word == "answer_strict"}
 
 
-def _unverified(
-    connection: duckdb.DuckDBPyConnection, names: Sequence[str], recipe: Recipe, run: str
-) -> dict[str, int]:
+def _unverified(connection: Connection, names: Sequence[str], recipe: Recipe, run: str) -> dict[str, int]:
     if not names:
         return {}
     counts = ", ".join(f"count(*) FILTER ({name} = 'missing')" for name in names)
@@ -168,7 +165,7 @@ FROM counted GROUP BY place, kept ORDER BY place, kept DESC
 
 
 def _side(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     compared: pl.DataFrame,
     keeps: str,
     drops: str,
@@ -210,7 +207,7 @@ ORDER BY created_at DESC LIMIT 1
 
 
 def _examples(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     keeps: str,
     drops: str,
     columns: Sequence[str],

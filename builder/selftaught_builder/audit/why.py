@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-import duckdb
 import polars as pl
 
 from selftaught_builder.audit.clauses import clauses
@@ -24,6 +23,7 @@ from selftaught_builder.selection.newest import Newest, newest_version
 from selftaught_builder.selection.policy import HARD_RULES
 from selftaught_builder.selection.reading import View
 from selftaught_builder.selection.workspace import Workspace
+from selftaught_builder.store import Connection, DatabaseError
 
 
 @dataclass(frozen=True)
@@ -216,21 +216,21 @@ _HOLDS = "CASE WHEN (\n{}\n) THEN true ELSE false END"
 class _Rules:
     """The hard rules' clauses and the policy's, and which of them do not hold for a question's attempts."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, filter: Filter, question: str) -> None:
+    def __init__(self, connection: Connection, filter: Filter, question: str) -> None:
         policy = as_policy(filter.keep).sql
         self._judged, self._question = filter.judged, question
         self.hard = self._failing(connection, HARD_RULES)
         self.policy = self._failing(connection, policy)
         self.extracted = dict(self._rows(connection, "extracted")) if "answer" in filter.versions else {}
 
-    def _failing(self, connection: duckdb.DuckDBPyConnection, predicate: str) -> dict[str, list[str]]:
+    def _failing(self, connection: Connection, predicate: str) -> dict[str, list[str]]:
         """Return the clauses that are false, or unknown, by attempt; the whole predicate where none is by itself."""
         parts, whole = clauses(connection, predicate), " ".join(predicate.split())
         holds = dict(self._rows(connection, _HOLDS.format(predicate)))
         try:
             columns = ", ".join(_HOLDS.format(part) for part in parts)
             single = {attempt: values for attempt, *values in self._rows(connection, columns)}
-        except duckdb.Error:  # a condition that another one guards
+        except DatabaseError:  # a condition that another one guards
             single = {}
         return {
             attempt: [part for part, value in zip(parts, single.get(attempt, ()), strict=False) if not value] or [whole]
@@ -238,7 +238,7 @@ class _Rules:
             if not kept
         }
 
-    def _rows(self, connection: duckdb.DuckDBPyConnection, columns: str) -> list[tuple[Any, ...]]:
+    def _rows(self, connection: Connection, columns: str) -> list[tuple[Any, ...]]:
         query = f"SELECT wide.id, {columns} FROM ({self._judged}) wide WHERE wide.question = ?"
         return connection.execute(query, [self._question]).fetchall()
 

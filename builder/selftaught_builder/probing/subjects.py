@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import duckdb
 import orjson
 
 from selftaught_builder.common.errors import RecipeError
@@ -13,7 +12,7 @@ from selftaught_builder.common.keys import weights_identity
 from selftaught_builder.questions import Question
 from selftaught_builder.scope.scope import Scope
 from selftaught_builder.scope.table import scoped
-from selftaught_builder.store import Store, run_sql
+from selftaught_builder.store import Connection, DatabaseError, Store, count_statements, run_sql
 from selftaught_builder.store.predicates import SenseError, check_repeatable, check_values
 from selftaught_builder.store.schema import wide_select
 
@@ -56,19 +55,19 @@ def subjects(store: Store, attempts: Sequence[str]) -> Iterator[list[Subject]]:
         yield [_subject(*found[attempt]) for attempt in block if attempt in found]
 
 
-def check_predicate(connection: duckdb.DuckDBPyConnection, place: str, of: str, versions: Mapping[str, str]) -> None:
+def check_predicate(connection: Connection, place: str, of: str, versions: Mapping[str, str]) -> None:
     """Raise RecipeError where `of` is no SQL predicate over `attempts_wide` with these verifiers."""
     mend = "It must be one SQL condition over `attempts_wide`, which has a column for each verifier of the recipe."
     try:
         # Standing by itself it must be one condition: then it cannot close the bracket that it is put into.
-        if len(duckdb.extract_statements(f"SELECT 1 WHERE\n{of}")) != 1:
+        if count_statements(f"SELECT 1 WHERE\n{of}") != 1:
             raise RecipeError("more than one predicate", place=place, mend=mend)
         connection.execute(f"SELECT 1 FROM ({_meant(of, versions)}) LIMIT 0").fetchall()
         check_values(connection, of, versions, place)
         check_repeatable(connection, f"SELECT 1 WHERE\n{of}\n", place)
     except SenseError as error:
         raise RecipeError(error.message, place=error.place, mend=error.mend) from None
-    except duckdb.Error as error:
+    except DatabaseError as error:
         raise RecipeError(str(error).split("\n\n")[0], place=place, mend=mend) from None
 
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
-
 from selftaught_builder.common.errors import InputError
 from selftaught_builder.evaluation.summary import Evaluation, best, recorded
 from selftaught_builder.report import queries
@@ -17,7 +15,7 @@ from selftaught_builder.scope.scope import Scope
 from selftaught_builder.selection.filter import Filter
 from selftaught_builder.selection.reading import reading
 from selftaught_builder.spending.costs import Cost, cost_of
-from selftaught_builder.store import Store
+from selftaught_builder.store import Connection, Store
 
 
 @dataclass(frozen=True)
@@ -212,7 +210,7 @@ FROM runs r LEFT JOIN dataset_versions d ON d.run = r.id WHERE r.id = $run GROUP
 """
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, query: str, run: str) -> list[dict[str, Any]]:
+def _rows(connection: Connection, query: str, run: str) -> list[dict[str, Any]]:
     cursor = connection.execute(query, {"run": run} if "$run" in query else None)
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -7,9 +7,8 @@ its own attempts has both groups judged.
 
 from __future__ import annotations
 
-import duckdb
-
 from selftaught_builder.common.keys import UNKNOWN_WEIGHTS
+from selftaught_builder.store import Connection
 
 # Where weights are unknown, run, round and model stand for them (`keys.weights_identity`).
 _GROUPS = f"""
@@ -31,7 +30,7 @@ def groups_to_judge(*, samples_alone: bool) -> str:
     return f"{whole} UNION ({_GROUPS.format(only=_SAMPLES)})" if samples_alone else whole
 
 
-def attach_groups(connection: duckdb.DuckDBPyConnection, *, samples_only: bool) -> None:
+def attach_groups(connection: Connection, *, samples_only: bool) -> None:
     """Add the temporary table `scoped_groups (attempt, seen)`: the group of each attempt in the table `scoped`."""
     groups = _GROUPS.format(only=_SAMPLES if samples_only else "")
     connection.execute(

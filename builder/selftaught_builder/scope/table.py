@@ -6,17 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import duckdb
-
 from selftaught_builder.common.keys import UNKNOWN_WEIGHTS
 from selftaught_builder.prompts.prompter import Prompter
 from selftaught_builder.scope.asked_prompts import PROMPTS_OF_FORM, TRAINING_QUESTIONS, UNRENDERED_QUESTIONS, rendered
 from selftaught_builder.scope.scope import KINDS, Asked, Scope
-from selftaught_builder.store import Store
+from selftaught_builder.store import Connection, Store
 
 
 @contextmanager
-def scoped(store: Store, scope: Scope | None) -> Iterator[duckdb.DuckDBPyConnection]:
+def scoped(store: Store, scope: Scope | None) -> Iterator[Connection]:
     """Open the store for reading, with the temporary table `scoped` of `attach_scope`; without a scope it holds everything."""
     with store.read() as connection:
         if scope is None:
@@ -26,7 +24,7 @@ def scoped(store: Store, scope: Scope | None) -> Iterator[duckdb.DuckDBPyConnect
         yield connection
 
 
-def attach_scope(connection: duckdb.DuckDBPyConnection, scope: Scope, table: str = "scoped") -> None:
+def attach_scope(connection: Connection, scope: Scope, table: str = "scoped") -> None:
     """Add a temporary table `scoped (attempt, round, model)`: a scope's attempts, tries without a completion among them.
 
     `round` is the round that draws on the attempt, and `model` the name that its model has there: known weights are one model
@@ -44,7 +42,7 @@ def attach_scope(connection: duckdb.DuckDBPyConnection, scope: Scope, table: str
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}", values)
 
 
-def _attach_prompts(connection: duckdb.DuckDBPyConnection, run: str, prompter: Prompter) -> None:
+def _attach_prompts(connection: Connection, run: str, prompter: Prompter) -> None:
     """Add the temporary table `prompts_here`; what the store does not tell of it is rendered."""
     at = {"run": run, "form": prompter.form.hash}
     connection.execute(f"CREATE OR REPLACE TEMP TABLE prompts_here AS {PROMPTS_OF_FORM}", {"form": at["form"]})

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import duckdb
-
 from selftaught_builder.probing.subjects import check_predicate
 from selftaught_builder.recipe import Export, Recipe
 from selftaught_builder.recipe.policies import as_policy
 from selftaught_builder.selection.policy import check_policy, judged_select, kept_of
+from selftaught_builder.store import Connection
 from selftaught_builder.store.empty import empty_store
 from selftaught_builder.store.predicates import check_repeatable
 from selftaught_builder.verification import Chosen, chosen_verifiers
@@ -55,7 +54,7 @@ class Filter:
         """Return the SQL of those rows that are kept of a table or view with the columns of `judged`."""
         return kept_of(self.keep, attempts)
 
-    def check(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def check(self, connection: Connection) -> None:
         """Check policy, queries and predicates against a store's columns; nothing of them is run.
 
         Raises:
@@ -70,7 +69,7 @@ class Filter:
                 check_predicate(connection, one.endpoint.place, one.endpoint.options.of, self.versions)
 
 
-def compile_filter(recipe: Recipe, connection: duckdb.DuckDBPyConnection | None = None) -> Filter:
+def compile_filter(recipe: Recipe, connection: Connection | None = None) -> Filter:
     """Return a recipe's filter, checked.
 
     Args:

@@ -10,11 +10,10 @@ import difflib
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-import duckdb
-
 from selftaught_builder.common.errors import PolicyError
 from selftaught_builder.probing import ENDPOINT_VERIFIERS
 from selftaught_builder.recipe.policies import as_policy, shipped_policies, verifier_of
+from selftaught_builder.store import Connection, DatabaseError, UnknownNameError, count_statements
 from selftaught_builder.store.predicates import SenseError, check_repeatable, check_values
 from selftaught_builder.store.schema import wide_select
 from selftaught_verifiers import registered
@@ -57,7 +56,7 @@ def judged_select(verifiers: Mapping[str, str], grouped: Collection[str] = ()) -
     return f"SELECT *{missing} FROM ({wide_select(sorted(verifiers), verifiers, grouped)}) w"
 
 
-def check_policy(connection: duckdb.DuckDBPyConnection, keep: str, verifiers: Mapping[str, str]) -> None:
+def check_policy(connection: Connection, keep: str, verifiers: Mapping[str, str]) -> None:
     """Check a policy, a name or a predicate, against the store's columns; nothing of it is run.
 
     Raises:
@@ -69,7 +68,7 @@ def check_policy(connection: duckdb.DuckDBPyConnection, keep: str, verifiers: Ma
     query = f"SELECT 1 FROM ({kept_select(keep, verifiers)}) LIMIT 0"
     try:
         # Standing by itself it must be one condition: then it cannot close the bracket that it is put into.
-        if len(duckdb.extract_statements(f"SELECT 1 WHERE\n{as_policy(keep).sql}")) != 1:
+        if count_statements(f"SELECT 1 WHERE\n{as_policy(keep).sql}") != 1:
             raise PolicyError("more than one predicate", place=f"keep: {keep}", mend="Write one SQL condition.")
         connection.execute(query).fetchall()
         predicate = as_policy(keep).sql
@@ -77,9 +76,9 @@ def check_policy(connection: duckdb.DuckDBPyConnection, keep: str, verifiers: Ma
         check_repeatable(connection, f"SELECT 1 WHERE\n{predicate}\n", f"keep: {keep}")
     except SenseError as error:
         raise PolicyError(error.message, place=error.place, mend=error.mend) from None
-    except duckdb.BinderException as error:
+    except UnknownNameError as error:
         raise _unknown_column(str(error), keep, connection, verifiers) from None
-    except duckdb.Error as error:
+    except DatabaseError as error:
         meant = _meant_policy(keep)
         if meant:
             raise PolicyError(f"no policy `{keep}`", place="keep", mend=f"Did you mean `{meant[0]}`?") from None
@@ -88,9 +87,7 @@ def check_policy(connection: duckdb.DuckDBPyConnection, keep: str, verifiers: Ma
         ) from None
 
 
-def _unknown_column(
-    text: str, keep: str, connection: duckdb.DuckDBPyConnection, verifiers: Mapping[str, str]
-) -> PolicyError:
+def _unknown_column(text: str, keep: str, connection: Connection, verifiers: Mapping[str, str]) -> PolicyError:
     named = re.search(r'column "?([^"\s]+)"?', text)
     if not named:
         return PolicyError(text.split("\n\n")[0], place=f"keep: {keep}", mend="Mend the condition.")
@@ -112,6 +109,6 @@ def _meant_policy(keep: str) -> list[str]:
     return difflib.get_close_matches(keep, shipped_policies(), n=1) if misspelt else []
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, verifiers: Mapping[str, str]) -> Sequence[str]:
+def _columns(connection: Connection, verifiers: Mapping[str, str]) -> Sequence[str]:
     described = connection.execute(f"DESCRIBE {wide_select(sorted(verifiers), verifiers)}").fetchall()
     return [row[0] for row in described]

@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
 import polars as pl
 
 from selftaught_builder.scope.groups import attach_groups
 from selftaught_builder.scope.scope import Scope
 from selftaught_builder.scope.table import attach_scope
 from selftaught_builder.selection.filter import Filter
-from selftaught_builder.store import Store, run_sql
+from selftaught_builder.store import Connection, Store, run_sql
 
 VIEWS = ("audited", "kept")
 
@@ -33,7 +32,7 @@ class View:
         filter: which of them are kept.
     """
 
-    connection: duckdb.DuckDBPyConnection
+    connection: Connection
     scope: Scope
     filter: Filter
 
@@ -51,7 +50,7 @@ def reading(store: Store, scope: Scope, filter: Filter) -> Iterator[View]:
         yield View(connection, scope, filter)
 
 
-def attach_views(connection: duckdb.DuckDBPyConnection, scope: Scope, filter: Filter) -> None:
+def attach_views(connection: Connection, scope: Scope, filter: Filter) -> None:
     """Add the views over the attempts of a scope, whose table `scoped` is there.
 
     - `needless`: rationalized attempts that the recipe would not ask for, since a sample of their question is kept.
@@ -74,7 +73,7 @@ def attach_views(connection: duckdb.DuckDBPyConnection, scope: Scope, filter: Fi
     connection.execute(f"CREATE OR REPLACE TEMP VIEW kept AS {filter.kept('audited')}")
 
 
-def _attach_groups(connection: duckdb.DuckDBPyConnection, filter: Filter, *, samples_only: bool) -> None:
+def _attach_groups(connection: Connection, filter: Filter, *, samples_only: bool) -> None:
     if filter.grouped:
         attach_groups(connection, samples_only=samples_only)
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import duckdb
-
 from selftaught_builder.scope.scope import Scope
 from selftaught_builder.scope.table import scoped
 from selftaught_builder.spending.budget import REFUSALS
-from selftaught_builder.store import Store
+from selftaught_builder.store import Connection, Store
 
 _COST = f"""
 SELECT sum(cost), count(*) FILTER (cost IS NULL AND (error IS NULL OR error NOT IN {REFUSALS})), count(*)
@@ -53,7 +51,7 @@ def cost_of(store: Store, scope: Scope) -> Cost:
         return _cost(connection.execute(_COST + _OF_ALL_RUNS, {"run": scope.run}))
 
 
-def _cost(found: duckdb.DuckDBPyConnection) -> Cost:
+def _cost(found: Connection) -> Cost:
     ((usd, unpriced, attempts),) = found.fetchall()
     return Cost(usd, unpriced, attempts)
 

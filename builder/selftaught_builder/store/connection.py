@@ -10,6 +10,13 @@ import duckdb
 
 from selftaught_builder.common.errors import SelftaughtError, StoreBusyError, StoreError, UnwritableError
 
+Connection = duckdb.DuckDBPyConnection
+"""An open store."""
+DatabaseError = duckdb.Error
+"""What DuckDB refuses."""
+UnknownNameError = duckdb.BinderException
+"""A query names a column or a function that there is not, or compares what cannot be compared."""
+
 # DuckDB 1.x command lines and viewers can open a store of this storage version.
 STORAGE_VERSION = "v1.0.0"
 # A commit rewrites the last group of rows. DuckDB's own 122,880 cost twice the time, and memory by the
@@ -31,6 +38,11 @@ UNWRITABLE = (
 # How DuckDB's complaints of a block's content begin; errors in a query begin with their kind.
 DAMAGED = ("corrupt", "failed to read", "failed to scan")
 DAMAGED_LOG = ("Corrupt WAL file", "replaying WAL file")
+
+
+def count_statements(sql: str) -> int:
+    """Return how many statements a text holds. Raises DatabaseError if it is no SQL."""
+    return len(duckdb.extract_statements(sql))
 
 
 class DamagedLogError(StoreError):

@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import duckdb
 import polars as pl
 
-from selftaught_builder.store import insert_frame
+from selftaught_builder.store import Connection, insert_frame
 from selftaught_builder.verification.chosen import Chosen
 from selftaught_verifiers.judging.judging import Said
 
@@ -30,7 +29,7 @@ _SAID = {
 }
 
 
-def insert_verdicts(connection: duckdb.DuckDBPyConnection, said: Sequence[tuple[str, Chosen, str, Said]]) -> Counted:
+def insert_verdicts(connection: Connection, said: Sequence[tuple[str, Chosen, str, Said]]) -> Counted:
     """Store verdicts: (attempt, verifier, what it saw, what it said). Returns how many, by verifier and outcome."""
     if not said:
         return Counter()
