@@ -13,6 +13,7 @@ from selftaught_builder.questions import Question
 from selftaught_builder.scope.scope import Scope
 from selftaught_builder.scope.table import scoped
 from selftaught_builder.store import Connection, DatabaseError, Store, count_statements, run_sql
+from selftaught_builder.store.identity import weights_identity_of
 from selftaught_builder.store.predicates import SenseError, check_repeatable, check_values
 from selftaught_builder.store.schema import wide_select
 
@@ -91,8 +92,8 @@ def targets(
     query = f"""
         SELECT id FROM (
             SELECT id, question, kind, sample_index, key, row_number() OVER (
-                PARTITION BY kind, weights, CASE WHEN weights = 'unknown' THEN (run, round, model) END ORDER BY key, try
-            ) AS place FROM ({_meant(of, versions)}) WHERE id IN (SELECT attempt FROM scoped)
+                PARTITION BY kind, {weights_identity_of("a")} ORDER BY key, try
+            ) AS place FROM ({_meant(of, versions)}) a WHERE id IN (SELECT attempt FROM scoped)
         ) WHERE place <= ? ORDER BY question, kind DESC, sample_index, key"""
     with scoped(store, scope) as connection:
         check_predicate(connection, place, of, versions)

@@ -7,16 +7,15 @@ its own attempts has both groups judged.
 
 from __future__ import annotations
 
-from selftaught_builder.common.keys import UNKNOWN_WEIGHTS
 from selftaught_builder.store import Connection
+from selftaught_builder.store.identity import weights_identity_of
 
-# Where weights are unknown, run, round and model stand for them (`keys.weights_identity`).
 _GROUPS = f"""
 SELECT a.question, list(a.id ORDER BY a.kind = 'rationalized', a.round, a.sample_index, a.key, a.try) AS attempts,
        left(sha256(string_agg(a.id, ' ' ORDER BY a.id)), 32) AS seen
 FROM attempts a JOIN scoped s ON s.attempt = a.id
 WHERE a.error IS NULL{{only}}
-GROUP BY a.question, a.weights, CASE WHEN a.weights = '{UNKNOWN_WEIGHTS}' THEN (a.run, a.round, a.model) END"""
+GROUP BY a.question, {weights_identity_of("a")}"""
 _SAMPLES = " AND a.kind = 'sampled'"
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from selftaught_builder.common.keys import UNKNOWN_WEIGHTS
+from selftaught_builder.common.keys import weights_identity
 from selftaught_builder.prompts.prompter import Prompter
 from selftaught_builder.scope.asked_prompts import PROMPTS_OF_FORM, TRAINING_QUESTIONS, UNRENDERED_QUESTIONS, rendered
 from selftaught_builder.scope.scope import KINDS, Asked, Scope
 from selftaught_builder.store import Connection, Store
+from selftaught_builder.store.identity import weights_identity_of
 
 
 @contextmanager
@@ -61,13 +62,15 @@ def _rounds_values(scope: Scope) -> dict[str, Any]:
 def _asked_values(scope: Scope, asked: Asked) -> dict[str, Any]:
     return {
         **_rounds_values(scope),
-        "unknown": UNKNOWN_WEIGHTS,
         "kinds": [one.kind for one in asked.kinds],
         "parameters": [one.parameters for one in asked.kinds],
         "ks": [one.k for one in asked.kinds],
         "rounds": [one.round for one in asked.answerers],
         "models": [one.model for one in asked.answerers],
-        "weights": [one.weights for one in asked.answerers],
+        "identities": [
+            weights_identity(one.weights, run=scope.run, round_number=one.round, model=one.model)
+            for one in asked.answerers
+        ],
     }
 
 
@@ -77,19 +80,17 @@ _EVERYTHING = f"SELECT a.id AS attempt, a.round, a.model FROM attempts a WHERE a
 _ANY = f"{_EVERYTHING} AND a.question IN ({TRAINING_QUESTIONS})"
 
 
-# The weights are known, or the run, the round and the model stand for them.
 _ASKED = f"""
 WITH kinds AS (
     SELECT unnest($kinds::VARCHAR[]) AS kind, unnest($parameters::VARCHAR[]) AS parameters, unnest($ks::BIGINT[]) AS k
 ), answerers AS (
-    SELECT unnest($rounds::INTEGER[]) AS round, unnest($models::VARCHAR[]) AS model, unnest($weights::VARCHAR[]) AS weights
+    SELECT unnest($rounds::INTEGER[]) AS round, unnest($models::VARCHAR[]) AS model, unnest($identities::VARCHAR[]) AS identity
 )
 SELECT a.id AS attempt, min(w.round) AS round, arg_min(w.model, w.round) AS model
 FROM attempts a
 JOIN kinds k ON k.kind = a.kind AND k.parameters = a.parameters::VARCHAR AND a.sample_index < k.k
 JOIN prompts_here p ON p.question = a.question AND a.prompt = if(a.kind = 'rationalized', p.hinted, p.plain)
-JOIN answerers w ON w.weights = a.weights AND w.round BETWEEN $first AND $last
-    AND (w.weights <> $unknown OR (w.model = a.model AND a.run = $run AND a.round = w.round))
+JOIN answerers w ON w.identity = {weights_identity_of("a")} AND w.round BETWEEN $first AND $last
 WHERE a.question IN ({TRAINING_QUESTIONS})
 GROUP BY a.id"""
 

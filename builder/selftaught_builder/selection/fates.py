@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from selftaught_builder.scope.table import attach_scope
-from selftaught_builder.selection.policy import HARD_RULES
+from selftaught_builder.selection.policy import CUT_OFF, HARD_RULES, TRUNCATED
 from selftaught_builder.selection.reading import View
 from selftaught_builder.selection.selected import most, ranked, select_rows
 from selftaught_builder.spending.budget import REFUSALS
@@ -64,8 +64,8 @@ SELECT a.id AS attempt, a.run, a.round, a.question, a.kind, a.error IS NOT NULL 
             WHEN s.attempt IS NULL AND o.attempt IS NOT NULL THEN 'other_round'
             WHEN s.attempt IS NULL THEN 'other_recipe'
             WHEN a.error IS NOT NULL THEN 'error'
-            WHEN lower(a.finish_reason) IN ('length', 'max_tokens') THEN 'truncated'
-            WHEN lower(a.finish_reason) IN ('content_filter', 'abort', 'error') THEN 'cut_off'
+            WHEN lower(a.finish_reason) IN {truncated} THEN 'truncated'
+            WHEN lower(a.finish_reason) IN {cut_off} THEN 'cut_off'
             WHEN a.completion = '' THEN 'empty'
             WHEN w.answer = 'unscorable' THEN 'unreadable'
             WHEN w.answer = 'fail' THEN 'wrong'
@@ -103,6 +103,8 @@ def fates_of(view: View, rows: pl.DataFrame | None = None) -> pl.DataFrame:
     attach_scope(view.connection, scope.of_all_rounds(), table="of_all_rounds")
     query = _FATES.format(
         refusals=REFUSALS,
+        truncated=TRUNCATED,
+        cut_off=CUT_OFF,
         ranked=ranked("FROM chosen", filter.export),
         judged=f"SELECT *, coalesce({HARD_RULES}, false) AS within_rules FROM ({filter.judged})",
     )

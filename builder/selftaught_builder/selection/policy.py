@@ -13,15 +13,21 @@ from collections.abc import Collection, Mapping, Sequence
 from selftaught_builder.common.errors import PolicyError
 from selftaught_builder.probing import ENDPOINT_VERIFIERS
 from selftaught_builder.recipe.policies import as_policy, shipped_policies, verifier_of
+from selftaught_builder.scope.scope import KINDS
 from selftaught_builder.store import Connection, DatabaseError, UnknownNameError, count_statements
 from selftaught_builder.store.predicates import SenseError, check_repeatable, check_values
 from selftaught_builder.store.schema import wide_select
 from selftaught_verifiers import registered
 from selftaught_verifiers.verdict.plugins import installed
 
-HARD_RULES = """error IS NULL
-  AND kind IN ('sampled', 'rationalized')
-  AND lower(finish_reason) NOT IN ('length', 'max_tokens', 'content_filter', 'abort', 'error')
+TRUNCATED = ("length", "max_tokens")
+"""The reasons, in lower case, for which a completion ended at its limit of tokens."""
+CUT_OFF = ("content_filter", "abort", "error")
+"""The reasons for which a server ended it."""
+
+HARD_RULES = f"""error IS NULL
+  AND kind IN {KINDS}
+  AND lower(finish_reason) NOT IN {(*TRUNCATED, *CUT_OFF)}
   AND completion <> ''
   AND answer = 'pass'
   AND (NOT hinted OR hint_leak = 'pass')"""
