@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selftaught_builder.common.errors import EndpointError
+from selftaught_builder.endpoints.address import find_address
 from selftaught_builder.endpoints.api_key import key_place
 from selftaught_builder.endpoints.control import Control
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
@@ -50,7 +51,7 @@ class ExternalServing(Timed):
         wanted = find_wanted(self.settings.model if model is None else model, self._room)
         if wanted.weights:
             wanted = replace(wanted, name=f"{wanted.name}-{wanted.weights.removeprefix('sha256:')[:8]}")
-        control = Control(self.settings, self._base_url)
+        control = Control(find_address(self.settings, self._base_url))
         if self._process and wanted == self._loaded and _lists(control, wanted):
             return
         self.release()

@@ -10,8 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +18,8 @@ from selftaught_builder.common.logs import last_lines
 from selftaught_builder.common.machine import usable_cores
 from selftaught_builder.common.processes import end_group, output_of
 from selftaught_builder.common.secrets import without_keys
+from selftaught_builder.endpoints.address import Address
+from selftaught_builder.endpoints.control import Control
 from selftaught_builder.serving.local.models import LocalModel, default_slots
 from selftaught_builder.serving.ports import check_port
 
@@ -164,11 +164,9 @@ class LlamaServer:
         return line.decode().strip()
 
     def _check_health(self, address: str) -> None:
-        try:
-            with urllib.request.urlopen(f"{address}/health", timeout=30):  # noqa: S310 - our own server
-                return
-        except (urllib.error.URLError, OSError) as error:
-            raise self._failure(f"the server does not answer: {error}") from None
+        status, said = Control(Address(f"{address}/v1")).ask("/health")
+        if status != 200:
+            raise self._failure(f"the server does not answer: {said}")
 
     def _failure(self, problem: str) -> EndpointError:
         lines = last_lines(self._log_path())

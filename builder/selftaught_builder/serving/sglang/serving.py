@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from selftaught_builder.common.errors import EndpointError
 from selftaught_builder.common.keys import UNKNOWN_WEIGHTS
 from selftaught_builder.common.paths import expand
+from selftaught_builder.endpoints.address import find_address
 from selftaught_builder.endpoints.api_key import key_place
 from selftaught_builder.endpoints.control import Control
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
@@ -151,7 +152,7 @@ class SGLangServing(Timed):
         brought = False
         if self._routes is None:
             if self.settings.base_url is not None:
-                control = Control(self.settings, self.settings.base_url)
+                control = Control(find_address(self.settings, self.settings.base_url))
                 self._routes = Routes(control, key_place(self.settings))
             else:
                 self._start(base)
@@ -272,7 +273,7 @@ class SGLangServing(Timed):
         command = self.command(base, port, options)
         reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - the user's own choice
         reached = f"[{reached}]" if ":" in reached else reached
-        routes = Routes(Control(self.settings, f"http://{reached}:{port}/v1"), key_place(self.settings))
+        routes = Routes(Control(find_address(self.settings, f"http://{reached}:{port}/v1")), key_place(self.settings))
         self._log = self._log or open_log(self._room, "sglang")
         environment = {"PYTHONUNBUFFERED": "1"}
         keep = {*self.settings.sglang.environment, *([] if base.weights else ["HF_TOKEN"])}  # an id is the hub's
