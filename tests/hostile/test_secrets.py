@@ -19,8 +19,9 @@ import yaml
 
 from selftaught_builder.common.errors import EndpointError
 from selftaught_builder.common.secrets import is_secret, keys_in, without_keys
+from selftaught_builder.endpoints.address import find_address
 from selftaught_builder.endpoints.api_key import key_of
-from selftaught_builder.endpoints.openai import OpenAIEndpoint, client_settings
+from selftaught_builder.endpoints.openai import OpenAIEndpoint
 from selftaught_builder.recipe import EndpointSettings
 from selftaught_builder.serving.local.server import _environment as local_server_environment
 from selftaught_builder.serving.serve import serve
@@ -386,8 +387,8 @@ def test_the_model_served_here_is_sent_no_key(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
     for kind in ("local", "sglang"):
         settings = EndpointSettings.model_validate({"kind": kind, "model": "m"})
-        _, headers, key = client_settings(settings, "http://127.0.0.1:9/v1")
-        assert (key, CANARY in str(headers)) == ("", False)
+        address = find_address(settings, "http://127.0.0.1:9/v1")
+        assert (address.key, CANARY in str(address.headers)) == ("", False)
 
 
 @pytest.mark.parametrize(

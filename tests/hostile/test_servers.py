@@ -20,6 +20,7 @@ from hostile import corpus
 from selftaught_builder.common.errors import EndpointError
 from selftaught_builder.doctor.endpoint import context_length
 from selftaught_builder.endpoints import Identity
+from selftaught_builder.endpoints.address import find_address
 from selftaught_builder.endpoints.control import Control
 from selftaught_builder.endpoints.listing import listed
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
@@ -167,7 +168,7 @@ def endpoint(says: Says) -> OpenAIEndpoint:
 
 @pytest.fixture(scope="module")
 def control(says: Says) -> Control:
-    return Control(openai(says.url), says.url)
+    return Control(find_address(openai(says.url)))
 
 
 def check(text: object) -> None:
@@ -255,10 +256,10 @@ ANYTHING = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.d
     st.sampled_from([200, 404, 500]),
 )
 def test_any_json_leaves_the_weights_known_or_unknown(replies: dict[str, Any], status: int) -> None:
-    async def get(url: str) -> tuple[int, Any]:
-        return status, replies.get(url.removeprefix("http://127.0.0.1:9"))
+    async def get(path: str) -> tuple[int, Any]:
+        return status, replies.get(path if path.startswith("/") else f"/v1/{path}")
 
-    found = asyncio.run(served_weights(get, "http://127.0.0.1:9/v1", "m"))
+    found = asyncio.run(served_weights(get, "m", on_this_machine=True))
     assert found == "unknown" or (found.startswith("weight_version:") and found.isprintable() and len(found) < 400)
 
 

@@ -35,7 +35,7 @@ from selftaught_builder.serving.pool import open_pool
 from selftaught_builder.serving.ports import check_port, free_port
 from selftaught_builder.serving.serve import serve
 from selftaught_builder.serving.sglang import options
-from selftaught_builder.serving.sglang.serving import SGLangServing
+from selftaught_builder.serving.sglang.launch import launch_command
 from selftaught_builder.serving.supervised import Supervised
 from support import servings, sglang
 from support.rooms import attempts, write_room
@@ -76,7 +76,7 @@ def answers_from(serving: Serving, folder: Path, expected: str | None = None) ->
 
 
 def pid_of(serving: Any) -> int:
-    return seen(serving._routes.control.base_url.removesuffix("/v1"))["pid"]
+    return seen(serving._server.routes.control.base_url.removesuffix("/v1"))["pid"]
 
 
 @pytest.mark.parametrize("kind", ["openai", "litellm"])
@@ -122,7 +122,7 @@ def test_update_weights_waits_for_requests_under_way(room: Path) -> None:
     with serve(sglang_settings(swap="update_weights"), room) as serving:
         serving.load()
         pid = pid_of(serving)
-        root = serving._routes.control.base_url.removesuffix("/v1")
+        root = serving._server.routes.control.base_url.removesuffix("/v1")
         sglang.post(f"{root}/stand_in/hold", {"hold": True})
         url = f"{root}/v1/chat/completions"
         other = threading.Thread(target=sglang.post, args=(url, {"model": "base", "messages": []}))
@@ -194,7 +194,7 @@ def test_adapters_come_and_go_on_the_base(room: Path) -> None:
             serving.load(adapter)
             identity = answers_from(serving, adapter, f"{tensors(base)}+{tensors(adapter)}")
             assert identity.model == adapter.name
-            assert len(serving._routes.adapters()) == 1
+            assert len(serving._server.routes.adapters()) == 1
         assert pid_of(serving) == pid
         large = write_model(room / "large", "large", adapter_of=base, r=32)
         with pytest.raises(EndpointError, match=r"does not take the adapter [\s\S]*rank 32"):
@@ -206,10 +206,10 @@ def test_adapters_come_and_go_on_the_base(room: Path) -> None:
             serving.load(room / "round-1")
         serving.load()
         answers_from(serving, base)
-        sglang.post(f"{serving._routes.control.base_url.removesuffix('/v1')}/load_lora_adapter",
+        sglang.post(f"{serving._server.routes.control.base_url.removesuffix('/v1')}/load_lora_adapter",
                     {"lora_name": "somebody's", "lora_path": str(adapters[0])})  # fmt: skip
         serving.load(adapters[0])
-        assert len(serving._routes.adapters()) == 2
+        assert len(serving._server.routes.adapters()) == 2
 
 
 def test_an_adapter_that_is_to_be_a_model_is_refused(room: Path) -> None:
@@ -264,7 +264,7 @@ def test_a_start_that_fails_says_why(
     with serve(sglang_settings(**section), room) as serving:
         with pytest.raises(EndpointError, match=told):
             serving.load()
-        assert serving._process is None
+        assert serving._server is None
 
 
 def test_what_cannot_be_started_is_said_beforehand(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,7 +289,7 @@ def test_port_and_host_are_taken_from_the_arguments_with_dashes_and_without(room
     port = free_port("localhost")
     with serve(sglang_settings(args={f"{dash}port": port, f"{dash}host": "localhost"}), room) as serving:
         serving.load()
-        assert serving._routes.control.base_url == f"http://localhost:{port}/v1"
+        assert serving._server.routes.control.base_url == f"http://localhost:{port}/v1"
 
 
 @pytest.mark.parametrize("name", ["api_key", "--api-key", "model-path", "weight_version"])
@@ -560,8 +560,10 @@ def test_the_rendered_command_is_one_that_sglang_understands(
         "lora_strict_loading": False,
         "sidecar_args": ["a", "b"],
     }
-    serving = SGLangServing(sglang_settings(swap=swap, args=arguments), room)
-    command = serving.command(find_wanted("base", room), 30001, wheel_options)
+    base = find_wanted("base", room)
+    python = Path(sys.executable)
+    command = launch_command(python, sglang_settings(swap=swap, args=arguments).sglang, base, 30001, wheel_options)
+    assert command[0] == sys.executable
     flags = {option.flag for option in wheel_options.values()}
     flags |= {option.negative for option in wheel_options.values() if option.negative}
     assert [word for word in command[3:] if word.startswith("--") and word not in flags] == []
@@ -575,9 +577,8 @@ def test_the_rendered_command_is_one_that_sglang_understands(
     assert "--no-lora-strict-loading" in command
     assert ("--enable-lora" in command) == (swap == "adapter")
     for wrong in ("tp_sise", "watermark_key", "uses_mamba_radix_cache"):
-        serving = SGLangServing(sglang_settings(args={wrong: 1}), room)
         with pytest.raises(RecipeError, match=wrong):
-            serving.command(find_wanted("base", room), 30001, wheel_options)
+            launch_command(python, sglang_settings(args={wrong: 1}).sglang, base, 30001, wheel_options)
 
 
 OLD = """

@@ -113,9 +113,10 @@ def _sglang(settings: EndpointSettings, folder: Path) -> Finding:
 
 
 def _answers(settings: EndpointSettings) -> bool:
+    from selftaught_builder.endpoints.address import find_address
     from selftaught_builder.endpoints.control import Control
 
-    return Control(settings, settings.base_url or "").ask("models", timeout=5)[0] > 0
+    return Control(find_address(settings)).ask("models", timeout=5)[0] > 0
 
 
 async def _asked(endpoint: Endpoint, settings: EndpointSettings, room: Room) -> list[Finding]:
@@ -164,9 +165,10 @@ def _honoured(found: Mapping[str, bool | None], who: Identity) -> Finding:
 
 def _context(settings: EndpointSettings, room: Room, url: str) -> list[Finding]:
     """Compare the context length that the server tells, if it does, with what the recipe asks for."""
+    from selftaught_builder.endpoints.address import find_address
     from selftaught_builder.endpoints.control import Control
 
-    control = Control(settings, url)
+    control = Control(find_address(settings, url))
     length = context_length(control.models(), settings.model)
     if length is None and control.on_this_machine:
         _, props = control.ask("/props")

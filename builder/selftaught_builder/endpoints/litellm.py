@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 from selftaught_builder.common.errors import EndpointError
 from selftaught_builder.common.keys import UNKNOWN_WEIGHTS
 from selftaught_builder.common.secrets import keys_in
+from selftaught_builder.endpoints.address import split_url
 from selftaught_builder.endpoints.api_key import key_of, key_place
 from selftaught_builder.endpoints.base import Identity, Reply, Request
 from selftaught_builder.endpoints.bodies import BODY_LIMIT
-from selftaught_builder.endpoints.openai import split_url
 from selftaught_builder.endpoints.replies import Received, read_reply
 from selftaught_builder.recipe import Prices
 

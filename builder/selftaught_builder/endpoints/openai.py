@@ -1,40 +1,35 @@
 """Any OpenAI-compatible server: SGLang, vLLM, llama.cpp, or an API.
 
-The openai package says how to talk (base URL, organisation and project headers from its environment variables); the
-requests go over aiohttp, which costs less than a tenth of the SDK's CPU per request and lets us bound what comes back.
-Redirects are refused, so that a key is never sent to another place.
+The openai package says how to talk (`address`); the requests go over aiohttp, which costs less than a tenth of the SDK's
+CPU per request and lets us bound what comes back. Redirects are refused, so that a key is never sent to another place.
 """
 
 from __future__ import annotations
 
 import asyncio
 import difflib
-import os
 import random
 import time
 from typing import Any
-from urllib.parse import SplitResult, urlsplit, urlunsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import orjson
 
 from selftaught_builder.common.errors import EndpointError
-from selftaught_builder.common.secrets import scrub
-from selftaught_builder.endpoints.api_key import key_of, key_place
+from selftaught_builder.endpoints.address import find_address
+from selftaught_builder.endpoints.api_key import key_place
 from selftaught_builder.endpoints.base import ERRORS, Identity, Reply, Request
-from selftaught_builder.endpoints.bodies import ENCODINGS, BodyError, read_body, read_start
+from selftaught_builder.endpoints.bodies import BodyError, read_body, read_start
+from selftaught_builder.endpoints.control import Answer, open_session, request
 from selftaught_builder.endpoints.listing import listed, listed_prices
 from selftaught_builder.endpoints.replies import ERROR_TEXT_LIMIT as ERROR_TEXT_LIMIT
 from selftaught_builder.endpoints.replies import (
     NAME_LIMIT,
     Received,
     error_class,
-    read_json,
     read_reply,
-    read_retry_after,
 )
-from selftaught_builder.endpoints.weights import LOOPBACK, served_weights
+from selftaught_builder.endpoints.weights import served_weights
 from selftaught_builder.recipe import EndpointSettings, Prices
 
 CONNECT_SECONDS = 30.0
@@ -61,20 +56,14 @@ class OpenAIEndpoint:
         self, settings: EndpointSettings, *, base_url: str | None = None, slots: int = 64, weights: str | None = None
     ) -> None:
         self.settings, self.slots, self._weights = settings, slots, weights
-        self.base_url, self._headers, self._key = client_settings(settings, base_url)
+        self._address = find_address(settings, base_url)
+        self.base_url = self._address.base_url
         self._session: aiohttp.ClientSession | None = None
         self._listed: Prices | None = None
 
     async def __aenter__(self) -> OpenAIEndpoint:
-        self._session = aiohttp.ClientSession(
-            headers={**self._headers, "Accept-Encoding": ENCODINGS},
-            auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=self.settings.timeout, connect=CONNECT_SECONDS),
-            connector=aiohttp.TCPConnector(limit=0),
-            cookie_jar=aiohttp.DummyCookieJar(),  # a server keeps no state here
-            proxy=_proxy(urlsplit(self.base_url)),
-            json_serialize=lambda value: orjson.dumps(value).decode(),
-        )
+        timeout = aiohttp.ClientTimeout(total=self.settings.timeout, connect=CONNECT_SECONDS)
+        self._session = open_session(self._address, timeout)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -88,7 +77,7 @@ class OpenAIEndpoint:
             EndpointError: unreachable, key refused, model unknown.
         """
         await self._check_model()
-        weights = self._weights or await served_weights(self._get, self.base_url, self.settings.model)
+        weights = self._weights or await self._served_weights()
         return Identity(self.base_url, self.settings.model, weights, prices=self._listed)
 
     async def complete(self, request: Request) -> Reply:
@@ -99,7 +88,7 @@ class OpenAIEndpoint:
         else:
             path, body["prompt"] = "completions", request.messages[0]["content"]
         started = time.perf_counter()
-        reply = read_reply(await self._post(path, body), self._key)
+        reply = read_reply(await self._post(path, body), self._address.key)
         reply.latency = time.perf_counter() - started
         if reply.error is None:
             self._price(reply)
@@ -113,11 +102,9 @@ class OpenAIEndpoint:
             reply.cost, reply.price_source = _cost(reply, self._listed), "server"
 
     async def _post(self, path: str, body: dict[str, Any]) -> Received:
-        assert self._session is not None, "enter the endpoint first"  # noqa: S101
+        url, data = self._address.url(path), orjson.dumps(body)
         try:
-            async with self._session.post(
-                f"{self.base_url}/{path}", data=orjson.dumps(body), allow_redirects=False
-            ) as response:
+            async with self._opened.post(url, data=data, allow_redirects=False) as response:
                 raw = await (read_body if response.status == 200 else read_start)(response)
                 return Received(raw, response.status, response.headers)
         except BodyError as error:
@@ -133,144 +120,74 @@ class OpenAIEndpoint:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return _failure("connection", f"{type(error).__name__}: {error}")
 
-    async def _get(self, url: str) -> tuple[int, Any]:
-        """Return status and parsed JSON (None where it is none) of a GET; the key is not in it."""
-        received = await self._fetch(url)
-        return received.status, read_json(received.raw, self._key)
+    @property
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("enter the endpoint first")
+        return self._session
 
-    async def _fetch(self, url: str) -> Received:
-        assert self._session is not None, "enter the endpoint first"  # noqa: S101
-        async with self._session.get(url, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=30)) as response:
-            try:
-                return Received(await read_body(response), response.status, response.headers)
-            except BodyError:
-                return Received(b"", response.status, response.headers)
+    async def _ask(self, path: str) -> Answer:
+        return await request(self._opened, self._address, path)
 
-    async def _list_models(self) -> Received:
+    async def _served_weights(self) -> str:
+        async def get(path: str) -> tuple[int, Any]:
+            answer = await self._ask(path)
+            return answer.status, answer.body
+
+        return await served_weights(get, self.settings.model, on_this_machine=self._address.on_this_machine)
+
+    async def _list_models(self) -> Answer:
         """Ask for the list of models, again and again while the server may only be starting or have too much to do.
 
         A refused connection is no such case: the address is wrong, or the server is not up.
         """
         for number in range(self.settings.retries):
-            wait = None
-            try:
-                received = await self._fetch(f"{self.base_url}/models")
-                if received.status < 400 or not ERRORS[error_class(received.status)]:
-                    return received
-                wait = read_retry_after(received.headers)
-            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-                raise
-            except (TimeoutError, aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientPayloadError):
-                pass
-            await asyncio.sleep(_pause(number, wait))
-        return await self._fetch(f"{self.base_url}/models")
+            answer = await self._ask("models")
+            if not _is_passing(answer):
+                return answer
+            await asyncio.sleep(_pause(number, answer.retry_after))
+        return await self._ask("models")
 
     async def _check_model(self) -> None:
         """Servers accept any model name in a request, so the name is checked against their list."""
-        place = self.base_url
-        try:
-            received = await self._list_models()
-        except aiohttp.ClientConnectorCertificateError as error:
-            raise EndpointError(
-                f"cannot prove who it is: {self._scrub(str(error))}",
-                place=place,
-                mend="Let SSL_CERT_FILE name the authority that signed its certificate, if you trust it.",
-            ) from None
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            silent = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
-            reason = str(error).replace(" ssl:default", "") or silent  # aiohttp says so of http, too
-            raise EndpointError(
-                f"cannot be reached: {self._scrub(reason)}",
-                place=place,
-                mend="Check endpoint.base_url, and that the server is up.",
-            ) from None
-        status = received.status
-        if status in (401, 403):
-            raise EndpointError(
-                f"refuses the API key (HTTP {status})",
-                place=place,
-                mend=f"Put a valid key into {key_place(self.settings)}.",
-            )
-        rows = {row["id"]: row for row in listed(read_json(received.raw, self._key))}
+        answer = await self._list_models()
+        self._refuse_failure(answer)
+        rows = {row["id"]: row for row in listed(answer.body)}
         known = list(rows)
-        self._listed = listed_prices(rows.get(self.settings.model, {})) if status == 200 else None
-        if status == 200 and known and self.settings.model not in known:
+        self._listed = listed_prices(rows.get(self.settings.model, {})) if answer.status == 200 else None
+        if answer.status == 200 and known and self.settings.model not in known:
             close = difflib.get_close_matches(self.settings.model, known[:_LISTED], n=3) or sorted(known)[:5]
-            served = self._scrub(", ".join(name[:NAME_LIMIT] for name in close))
+            served = self._address.scrub(", ".join(name[:NAME_LIMIT] for name in close))[:ERROR_TEXT_LIMIT]
             raise EndpointError(
-                f"does not serve the model `{self.settings.model}`", place=place, mend=f"It serves: {served}."
+                f"does not serve the model `{self.settings.model}`", place=self.base_url, mend=f"It serves: {served}."
             )
-        if status >= 300 and status not in (404, 405):
-            again = status >= 400 and ERRORS[error_class(status)]
+        if answer.status >= 300 and answer.status not in (404, 405):
+            again = answer.status >= 400 and ERRORS[error_class(answer.status)]
             raise EndpointError(
-                f"answers HTTP {status} to /models" + (f", {self.settings.retries + 1} times" if again else ""),
-                place=place,
+                f"answers HTTP {answer.status} to /models" + (f", {self.settings.retries + 1} times" if again else ""),
+                place=self.base_url,
                 mend="Try again when it is up and has less to do." if again else "Check endpoint.base_url.",
             )
 
-    def _scrub(self, text: str) -> str:
-        return scrub(text, self._key)[:ERROR_TEXT_LIMIT]
+    def _refuse_failure(self, answer: Answer) -> None:
+        """Raise EndpointError where there was no reply, or one that refuses the key."""
+        place = self.base_url
+        if answer.error == "certificate":
+            mend = "Let SSL_CERT_FILE name the authority that signed its certificate, if you trust it."
+            raise EndpointError(f"cannot prove who it is: {answer.body}", place=place, mend=mend)
+        if answer.error:
+            mend = "Check endpoint.base_url, and that the server is up."
+            raise EndpointError(f"cannot be reached: {answer.body}", place=place, mend=mend)
+        if answer.status in (401, 403):
+            mend = f"Put a valid key into {key_place(self.settings)}."
+            raise EndpointError(f"refuses the API key (HTTP {answer.status})", place=place, mend=mend)
 
 
-def client_settings(settings: EndpointSettings, base_url: str | None) -> tuple[str, dict[str, str], str]:
-    """Return base URL, headers and key as the openai client would use them.
-
-    Raises:
-        EndpointError: a URL or a key that cannot be used, or no key for a server that is not on this machine.
-    """
-    import openai
-
-    key, place = key_of(settings), key_place(settings)
-    url = base_url or settings.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
-    parts = split_url(url, place)
-    if not key and (settings.names_a_key or parts.hostname not in LOOPBACK):
-        raise EndpointError(
-            f"no API key for {parts.hostname}",
-            place=place,
-            mend="Set this environment variable, or `endpoint.base_url` to a server that needs no key.",
-        )
-    try:
-        client = openai.AsyncOpenAI(api_key=key or "none", base_url=url, max_retries=0)
-    except Exception as error:  # the URL, in the classes of whichever httpx the client brings
-        raise EndpointError(f"no URL: {error}", place="endpoint.base_url", mend="Give http://HOST:PORT/v1.") from None
-    headers = {name: value for name, value in client.default_headers.items() if isinstance(value, str)}
-    if key:  # the client adds it to each request; since openai 3 it is no default header any more
-        headers["Authorization"] = f"Bearer {key}"
-    clean = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
-    return clean, headers, key
-
-
-def split_url(url: str, key_place: str) -> SplitResult:
-    """Return a base URL's parts.
-
-    Args:
-        url: the URL.
-        key_place: where the key should stand, for an error.
-
-    Raises:
-        EndpointError: it is no http(s) URL, or holds a credential or a query, which are not shown.
-    """
-    mend = "Give http://HOST:PORT/v1."
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # is read when asked for
-    except ValueError as error:
-        raise EndpointError(f"no URL: {error}", place="endpoint.base_url", mend=mend) from None
-    if "@" in (parts.netloc or url) or parts.query:
-        mend = f"Give http://HOST:PORT/v1, and put the key into {key_place}."
-        raise EndpointError("the URL holds a credential or a query", place="endpoint.base_url", mend=mend)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise EndpointError(f"`{url}` is no http(s) URL", place="endpoint.base_url", mend=mend)
-    return parts
-
-
-def _proxy(parts: SplitResult) -> str | None:
-    """Return the proxy that the environment names for a URL; this machine is never asked through one.
-
-    aiohttp's `trust_env` would do that, and take credentials out of ~/.netrc besides.
-    """
-    host = parts.hostname or ""
-    return None if host in LOOPBACK or proxy_bypass(host) else getproxies().get(parts.scheme)
+def _is_passing(answer: Answer) -> bool:
+    """Whether asking once more may help: the server starts, or has too much to do."""
+    if answer.error:
+        return answer.error in ("timeout", "connection")
+    return answer.status >= 400 and ERRORS[error_class(answer.status)]
 
 
 def _failure(error: str, text: str) -> Received:

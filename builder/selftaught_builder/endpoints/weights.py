@@ -11,43 +11,36 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-
-import aiohttp
 
 from selftaught_builder.common.errors import EndpointError
 from selftaught_builder.common.keys import UNKNOWN_WEIGHTS
 from selftaught_builder.endpoints.fingerprint import fingerprint_weights
 from selftaught_builder.endpoints.listing import listed
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
 _LONGEST = 300
 
 Get = Callable[[str], Awaitable[tuple[int, Any]]]
 
 
-async def served_weights(get: Get, base_url: str, model: str) -> str:
-    """Return a fingerprint of the weights behind `base_url`, or `unknown`.
+async def served_weights(get: Get, model: str, *, on_this_machine: bool) -> str:
+    """Return a fingerprint of the weights that a server has, or `unknown`.
 
     Whatever the server says, this raises nothing, and what it returns is short and printable.
 
     Args:
-        get: fetches a URL and returns (status, parsed JSON or None).
-        base_url: the OpenAI routes' root.
+        get: asks for a path of the server, as `Control.ask` does; it raises nothing.
         model: the model asked for.
+        on_this_machine: whether the files that the server names are here.
     """
-    parts = urlsplit(base_url)
-    root = f"{parts.scheme}://{parts.netloc}"
     # SGLang calls the second name deprecated; older ones know no other.
-    sglang = await _ask(get, f"{root}/model_info") or await _ask(get, f"{root}/get_model_info")
+    sglang = await _ask(get, "/model_info") or await _ask(get, "/get_model_info")
     version = sglang.get("weight_version")
     if isinstance(version, str) and version not in ("", "default"):
         return named_weights(sglang.get("model_path"), version)
-    if parts.hostname not in LOOPBACK:
+    if not on_this_machine:
         return UNKNOWN_WEIGHTS
-    llama_cpp = await _ask(get, f"{root}/props")
-    listing = await _ask(get, f"{base_url}/models")
+    llama_cpp = await _ask(get, "/props")
+    listing = await _ask(get, "models")
     roots = [row.get("root") for row in listed(listing) if row["id"] == model]
     for path in (sglang.get("model_path"), llama_cpp.get("model_path"), *roots):
         if isinstance(path, str) and path.startswith("/"):
@@ -73,9 +66,6 @@ def _fingerprint(path: Path) -> str | None:
         return None
 
 
-async def _ask(get: Get, url: str) -> dict[str, Any]:
-    try:
-        status, body = await get(url)
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
-        return {}
+async def _ask(get: Get, path: str) -> dict[str, Any]:
+    status, body = await get(path)
     return body if status == 200 and isinstance(body, dict) else {}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selftaught_builder.common.errors import EndpointError
+from selftaught_builder.endpoints.address import find_address
 from selftaught_builder.endpoints.api_key import key_place
 from selftaught_builder.endpoints.control import Control
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
@@ -21,6 +23,27 @@ if TYPE_CHECKING:
     from selftaught_builder.recipe import EndpointSettings, ExternalSettings
 
 _POLL_SECONDS, _LONGEST_POLL = 0.25, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What the start command has brought up, or is about to.
+
+    Attributes:
+        process: the command; it may have ended well and left a job behind.
+        model: what it serves.
+    """
+
+    process: Supervised
+    model: Wanted
+
+    def diagnose(self) -> str:
+        """Return what became of the command, "" while it runs."""
+        status = self.process.status()
+        if status is None:
+            return ""
+        log = f"its log is {self.process.log}"
+        return f"the start command {how_it_ended(status)}, {log}" if status else log
 
 
 class ExternalServing(Timed):
@@ -41,44 +64,45 @@ class ExternalServing(Timed):
         self.settings, self._room = settings, room
         self._external: ExternalSettings = settings.external
         self._base_url: str = settings.base_url
-        self._log: Path | None = None
-        self._process: Supervised | None = None
-        self._loaded: Wanted | None = None
+        self._running: Running | None = None
 
     def load(self, model: str | Path | None = None) -> None:
         """Serve a model; see `Serving.load`."""
         wanted = find_wanted(self.settings.model if model is None else model, self._room)
         if wanted.weights:
             wanted = replace(wanted, name=f"{wanted.name}-{wanted.weights.removeprefix('sha256:')[:8]}")
-        control = Control(self.settings, self._base_url)
-        if self._process and wanted == self._loaded and _lists(control, wanted):
+        control = Control(find_address(self.settings, self._base_url))
+        if self._running and wanted == self._running.model and _lists(control, wanted):
             return
         self.release()
         with self.timed():
             self._start(wanted, control)
-        self._loaded = wanted
 
     def release(self) -> None:
         """End what `start` left running with it, and run `stop`."""
-        process, self._process = self._process, None
-        self._loaded = None
-        if process:
-            process.end()
+        running, self._running = self._running, None
+        if running:
+            running.process.end()
 
     def client(self) -> ServedEndpoint:
         """Return a fresh endpoint of what is loaded."""
-        assert self._loaded is not None, "load a model first"  # noqa: S101
-        settings = self.settings.model_copy(update={"model": self._loaded.name})
-        return ServedEndpoint(OpenAIEndpoint(settings, weights=self._loaded.weights), diagnose=self._diagnose)
+        running = self._running
+        if running is None:
+            raise RuntimeError("load a model first")
+        settings = self.settings.model_copy(update={"model": running.model.name})
+        return ServedEndpoint(OpenAIEndpoint(settings, weights=running.model.weights), diagnose=running.diagnose)
+
+    @cached_property
+    def _log(self) -> Path:
+        return open_log(self._room, "external")
 
     def _start(self, wanted: Wanted, control: Control) -> None:
-        self._log = self._log or open_log(self._room, "external")
         environment = {
             "SELFTAUGHT_MODEL": wanted.where,
             "SELFTAUGHT_SERVED_NAME": wanted.name,
             "SELFTAUGHT_BASE_URL": control.base_url,
         }
-        self._process = Supervised(
+        process = Supervised(
             self._external.start,
             folder=self._room,
             environment=environment,
@@ -86,8 +110,9 @@ class ExternalServing(Timed):
             log=self._log,
             stop=self._external.stop or (),
         )
+        self._running = Running(process, wanted)
         try:
-            self._wait(self._process, wanted, control)
+            self._wait(process, wanted, control)
         except BaseException:
             self.release()
             raise
@@ -117,14 +142,6 @@ class ExternalServing(Timed):
                 raise EndpointError(problem, place=" ".join(self._external.start), mend=mend)
             time.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_POLL)
-
-    def _diagnose(self) -> str:
-        status = self._process.status() if self._process else None
-        if status is None:
-            return ""
-        return (
-            f"the start command {how_it_ended(status)}, its log is {self._log}" if status else f"its log is {self._log}"
-        )
 
 
 def _lists(control: Control, wanted: Wanted) -> bool:

@@ -7,15 +7,14 @@ import os
 import select
 import signal
 import subprocess
-import sys
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from selftaught_builder.common.errors import EndpointError
 from selftaught_builder.common.logs import last_lines
+from selftaught_builder.common.processes import kill_group, output_of, signal_group
 from selftaught_builder.common.secrets import without_keys
-from selftaught_builder.serving import supervisor
+from selftaught_builder.common.supervisor import program
 
 GRACE_SECONDS, STOP_SECONDS = 10.0, 120.0
 
@@ -50,13 +49,14 @@ class Supervised:
         arguments = [f"--parent={os.getpid()}", f"--log={log}", f"--grace={GRACE_SECONDS}"]
         arguments += [f"--stop={json.dumps(list(stop))}", f"--stop-limit={STOP_SECONDS}", "--", *command]
         self._process = subprocess.Popen(
-            [sys.executable, "-I", supervisor.__file__, *arguments],
+            [*program(), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=folder,
             env={**without_keys(os.environ, keep), **environment},
             start_new_session=True,  # Ctrl-C in the terminal is ours to handle
         )
+        self._output = output_of(self._process)
         first = self._hear(None)
         if not first.startswith("started "):
             self.end()
@@ -83,13 +83,10 @@ class Supervised:
         try:
             process.wait(GRACE_SECONDS + STOP_SECONDS + 10)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            kill_group(process)
         if process.returncode and self._group:  # it came to no clean end of its own
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._group, signal.SIGKILL)
-        assert process.stdout is not None  # noqa: S101 - it is a pipe; said for the type checker
-        process.stdout.close()
+            signal_group(self._group, signal.SIGKILL)
+        self._output.close()
 
     def last_lines(self) -> str:
         """Return the end of the log, indented as an error shows it."""
@@ -97,8 +94,7 @@ class Supervised:
 
     def _hear(self, seconds: float | None) -> str:
         """Return the supervisor's next line, "" where there is none within this time."""
-        assert self._process.stdout is not None  # noqa: S101 - it is a pipe; said for the type checker
-        output = self._process.stdout.fileno()
+        output = self._output.fileno()
         while b"\n" not in self._said:
             if not select.select([output], [], [], seconds)[0]:
                 return ""

@@ -11,7 +11,6 @@ import fcntl
 import json
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -22,6 +21,7 @@ from typing import Any
 
 from selftaught_builder.common.durable import sync_tree
 from selftaught_builder.common.errors import SelftaughtError
+from selftaught_builder.common.processes import kill_group
 from selftaught_builder.common.secrets import without_keys
 from selftaught_builder.training.environment import find_environment, trainer_files
 from selftaught_builder.training.errors import TrainingFailedError, explain, explain_death
@@ -308,17 +308,15 @@ def _started(
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End what is left of the group: preparing data starts processes that outlive the one we started."""
+    """End what is left of the group: preparing data starts processes that outlive the one we started.
+
+    No SIGTERM comes first: it would end the launcher before the launcher has ended those in other sessions.
+    """
     if process.poll() is None and process.stdin is not None:
         process.stdin.close()  # the launcher then ends all below it, also what torchrun put into other sessions
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_STOP_SECONDS)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            stream.close()
+    kill_group(process)
 
 
 def _is_local(yaml: Path) -> bool:

@@ -6,21 +6,20 @@ import importlib.util
 import os
 import select
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from selftaught_builder.common.errors import EndpointError
 from selftaught_builder.common.logs import last_lines
 from selftaught_builder.common.machine import usable_cores
+from selftaught_builder.common.processes import end_group, output_of
 from selftaught_builder.common.secrets import without_keys
+from selftaught_builder.endpoints.address import Address
+from selftaught_builder.endpoints.control import Control
 from selftaught_builder.serving.local.models import LocalModel, default_slots
 from selftaught_builder.serving.ports import check_port
 
@@ -97,7 +96,7 @@ class LlamaServer:
         """End the process: SIGTERM, then SIGKILL after a few seconds. Does nothing where it is stopped."""
         process, self.process, self.base_url = self.process, None, ""
         if process is not None:
-            _end_group(process)
+            end_group(process, _STOP_SECONDS)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
@@ -139,8 +138,7 @@ class LlamaServer:
                 env=_environment(),
                 start_new_session=True,  # Ctrl-C in the terminal is ours to handle; the server stops when we say so
             )
-        assert process.stdout is not None  # noqa: S101 - it is a pipe; said for the type checker
-        return process, process.stdout
+        return process, output_of(process)
 
     def _log_path(self) -> Path:
         if self._log is not None:
@@ -166,11 +164,9 @@ class LlamaServer:
         return line.decode().strip()
 
     def _check_health(self, address: str) -> None:
-        try:
-            with urllib.request.urlopen(f"{address}/health", timeout=30):  # noqa: S310 - our own server
-                return
-        except (urllib.error.URLError, OSError) as error:
-            raise self._failure(f"the server does not answer: {error}") from None
+        status, said = Control(Address(f"{address}/v1")).ask("/health")
+        if status != 200:
+            raise self._failure(f"the server does not answer: {said}")
 
     def _failure(self, problem: str) -> EndpointError:
         lines = last_lines(self._log_path())
@@ -191,17 +187,3 @@ def _open_log(path: Path) -> IO[bytes]:
         return path.open("ab")
     except OSError as error:
         raise EndpointError(f"cannot write here: {error.strerror}", place=path, mend="Name another log file.") from None
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    for number, seconds in ((signal.SIGTERM, _STOP_SECONDS), (signal.SIGKILL, None)):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        try:
-            process.wait(seconds)
-            break
-        except subprocess.TimeoutExpired:
-            continue
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            stream.close()

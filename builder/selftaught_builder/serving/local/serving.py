@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,6 @@ class LocalServing(Timed):
     def __init__(self, settings: EndpointSettings, room: Path) -> None:
         super().__init__()
         self.settings, self._room = settings, room
-        self._log: Path | None = None
         self._server: LlamaServer | None = None
 
     def load(self, model: str | Path | None = None) -> None:
@@ -40,7 +40,6 @@ class LocalServing(Timed):
         if self._server and self._serves(self._server, found):
             return
         self.release()
-        self._log = self._log or open_log(self._room, "local")
         server = LlamaServer(found, slots=self.settings.slots, context=self.settings.context, log=self._log)
         self._server = server
         with self.timed():
@@ -56,12 +55,16 @@ class LocalServing(Timed):
 
     def client(self) -> ServedEndpoint:
         """Return a fresh endpoint of what is loaded."""
-        assert self._server is not None, "load a model first"  # noqa: S101
-        served = self.settings.model_copy(update={"model": self._server.model.name})
-        client = OpenAIEndpoint(
-            served, base_url=self._server.base_url, slots=self._server.slots, weights=self._server.model.weights
-        )
+        server = self._server
+        if server is None:
+            raise RuntimeError("load a model first")
+        served = self.settings.model_copy(update={"model": server.model.name})
+        client = OpenAIEndpoint(served, base_url=server.base_url, slots=server.slots, weights=server.model.weights)
         return ServedEndpoint(client, endpoint="local", diagnose=self._diagnose)
+
+    @cached_property
+    def _log(self) -> Path:
+        return open_log(self._room, "local")
 
     def _serves(self, server: LlamaServer, model: LocalModel) -> bool:
         alive = server.process is not None and server.process.poll() is None

@@ -1,7 +1,8 @@
-"""Runs a command that must not outlive another process. A script of its own, with nothing but the standard library.
+"""Runs a command that must not outlive another process: a small program of its own, which `program` gives the words for.
 
-    python -I supervisor.py --parent PID --log FILE --grace 10 -- COMMAND ARGUMENTS...
+    python -I -S -c ... --parent PID --log FILE --grace 10 -- COMMAND ARGUMENTS...
 
+It loads nothing but the standard library and `processes`, since it stays for as long as the command does.
 It prints `started PID` or `failed REASON`, later `ended STATUS`, and waits: until its standard input closes (the kernel
 does that however the parent dies), the parent is no longer its parent, or it is told to stop (SIGTERM). Then it ends the
 command with its whole process group and runs the `--stop` command. A command that has ended by itself is not reaped before
@@ -17,12 +18,24 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
+
+from selftaught_builder.common.processes import end_group, kill_group
 
 POLL_SECONDS = 0.5
-AFTERMATH_SECONDS = 2.0
+# The interpreter finds no module of the folder that it starts in, nor of PYTHONPATH (-I), nor an installed one (-S), which
+# might take the place of one of Python's own; ours come last.
+_RUN = (
+    "import sys; sys.path.append(sys.argv.pop(1)); "
+    "from selftaught_builder.common.supervisor import main; sys.exit(main())"
+)
+
+
+def program() -> list[str]:
+    """Return the command line that runs `main`, up to its own arguments."""
+    return [sys.executable, "-I", "-S", "-c", _RUN, str(Path(__file__).resolve().parents[2])]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # cleaning up happens once, and whole
         if process is not None:
-            _end_group(process, options.grace)
+            end_group(process, options.grace)
             _run_stop(json.loads(options.stop), log, options.stop_limit)
     return 0
 
@@ -85,29 +98,6 @@ def _status(child: int) -> int | None:
     return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
 
 
-def _end_group(process: subprocess.Popen[bytes], grace: float) -> None:
-    """SIGTERM, then SIGKILL to whoever is left; once the command itself has gone, the others have not long."""
-    _signal_group(process.pid, signal.SIGTERM)
-    deadline = time.monotonic() + grace
-    while time.monotonic() < deadline:
-        if process.returncode is None and process.poll() is not None:
-            deadline = min(deadline, time.monotonic() + AFTERMATH_SECONDS)
-        if process.returncode is not None and not _signal_group(process.pid, 0):
-            return
-        time.sleep(0.05)
-    _signal_group(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _signal_group(group: int, number: int) -> bool:
-    """Signal a process group; return whether it has members."""
-    try:
-        os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):  # some systems say the latter of a group of zombies
-        return False
-    return True
-
-
 def _run_stop(command: list[str], log: int, limit: float) -> None:
     if not command:
         return
@@ -116,7 +106,7 @@ def _run_stop(command: list[str], log: int, limit: float) -> None:
         try:
             process.wait(limit)
         except subprocess.TimeoutExpired:
-            _signal_group(process.pid, signal.SIGKILL)  # with what it waits for
+            kill_group(process)  # with what it waits for
             raise
     except (OSError, subprocess.TimeoutExpired) as error:
         os.write(log, f"the stop command: {error}\n".encode(errors="replace"))
@@ -125,7 +115,3 @@ def _run_stop(command: list[str], log: int, limit: float) -> None:
 def _say(text: str) -> None:
     with suppress(OSError):  # nobody reads any more
         os.write(1, f"{text}\n".encode())
-
-
-if __name__ == "__main__":
-    sys.exit(main())
