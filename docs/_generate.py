@@ -124,6 +124,7 @@ def store() -> str:
     """Return every table and view of the store, with the comments that stand in the migrations."""
     import duckdb
 
+    from selftaught_builder.store.rows import ROWS, about_columns
     from selftaught_builder.store.schema import create_views, migrate, migrations
     from selftaught_verifiers import registered
 
@@ -134,6 +135,8 @@ def store() -> str:
         create_views(connection)
         rows = connection.execute(_COLUMNS).fetchall()
     remarks = _remarks("\n".join(migrations().values()))
+    for name, row in ROWS.items():
+        remarks |= {(name, column): about for column, about in about_columns(row).items()}
     parts: dict[str, list[str]] = {}
     for table, is_view, column, kind, remark in rows:
         if table not in parts:

@@ -17,7 +17,7 @@ from faults.cases import BY_NAME, CASES
 from faults.lab import PLAIN, Asked
 from faults.labs import running_lab
 from selftaught_builder.room.room import open_room
-from selftaught_builder.sampling.sampler import Tally
+from selftaught_builder.sampling.task import Tally
 from selftaught_builder.stages.watcher import Silent
 from support.rooms import store_of, write_room
 from support.stages import sample

@@ -21,7 +21,8 @@ from selftaught_builder.endpoints import Identity
 from selftaught_builder.prompts.form import Prompt
 from selftaught_builder.questions import Question
 from selftaught_builder.recipe import EndpointSettings
-from selftaught_builder.sampling.sampler import Context, Sampler, Task
+from selftaught_builder.sampling.sampler import Sampler
+from selftaught_builder.sampling.task import SamplingContext, Task
 from selftaught_builder.store import Store, open_store
 
 PARAMETERS = {"temperature": 0.7, "top_p": 1.0, "max_tokens": 96}
@@ -65,7 +66,7 @@ def sampler(store: Store, endpoint: object, concurrency: int) -> Sampler:
     """Return the product's sampler over an entered endpoint."""
     identity = Identity("bench", "stand-in", "bench")
     dispatch = Dispatch([Lane(endpoint, identity, Gate(concurrency))])
-    return Sampler(store, dispatch, Context("bench", 1, PARAMETERS, 0, "bench"))
+    return Sampler(store, dispatch, SamplingContext("bench", 1, PARAMETERS, 0, "bench"))
 
 
 @contextmanager

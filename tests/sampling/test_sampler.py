@@ -11,7 +11,9 @@ from selftaught_builder.concurrency import Gate
 from selftaught_builder.endpoints import Reply
 from selftaught_builder.room.room import open_room
 from selftaught_builder.sampling.plan import Plan
-from selftaught_builder.sampling.sampler import GONE_AFTER, LONGEST_RETRY_AFTER, LONGEST_WAIT, Sampler, Task
+from selftaught_builder.sampling.retry import LONGEST_RETRY_AFTER, LONGEST_WAIT
+from selftaught_builder.sampling.sampler import GONE_AFTER, Sampler
+from selftaught_builder.sampling.task import Task
 from selftaught_builder.stages.watcher import Silent
 from support.rooms import attempts, write_room
 from support.servers import OpenAIServer

@@ -12,13 +12,16 @@ from typing import Any, cast
 
 import polars as pl
 
-from selftaught_builder.common.keys import attempt_id, attempt_key
+from selftaught_builder.common.keys import attempt_key
 from selftaught_builder.evaluation.summary import Examinee, record, summarise
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.scope.scope import Answerer, Asked, AskedKind, Scope
 from selftaught_builder.store import Store, insert_frame, open_store
+from selftaught_builder.store.records import frame
+from selftaught_builder.store.rows import AttemptRow, record_of
 from selftaught_builder.verification import chosen_verifiers, verify
 from selftaught_verifiers import get_verifier
+from support.attempts import attempt_row
 
 BASE = "sha256:" + "0" * 16
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -60,7 +63,7 @@ class Loop:
     training: int = 6
     store: Store = field(init=False)
     rounds: list[Answerer] = field(default_factory=list)
-    _attempts: list[dict[str, Any]] = field(default_factory=list)
+    _attempts: list[AttemptRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.store = open_store(self.folder / "store.duckdb", create=True)
@@ -107,41 +110,28 @@ class Loop:
         weights = columns.get("weights", BASE)
         key = attempt_key(kind, question, "prompt", parameters, index, weights)
         number = columns.pop("try_", 1)
-        row = {
-            "id": attempt_id(key, number),
-            "key": key,
+        usual = {
             "try": number,
             "run": self.run,
-            "round": 1,
             "kind": kind,
             "question": question,
             "sample_index": index,
             "prompt": "p" * 32,
             "completion": completion,
-            "reasoning": "",
-            "finish_reason": "stop",
-            "endpoint": "http://127.0.0.1:1/v1",
             "model": "tiny",
-            "model_replied": "tiny",
             "weights": weights,
             "parameters": json.dumps(parameters),
-            "seed": 1,
             "tokens_in": 20,
             "tokens_out": 10,
-            "latency": 0.1,
-            "provider": "{}",
-            "created_at": START,
-            **columns,
         }
+        row = attempt_row(**{"key": key, **usual, **columns})
         self._attempts.append(row)
-        return row["id"]
+        return row.id
 
     def verify(self, names: Sequence[str] = VERIFIERS) -> None:
         """Move the attempts into the store and add the verdicts."""
-        columns = list(dict.fromkeys(name for row in self._attempts for name in row))
-        frame = pl.DataFrame({name: [row.get(name) for row in self._attempts] for name in columns})
         with self.store.write() as connection:
-            insert_frame(connection, "attempts", frame)
+            insert_frame(connection, "attempts", frame("attempts", [record_of(row) for row in self._attempts]))
         self._attempts.clear()
         with self.store.writer():
             verify(self.store, chosen_verifiers(_recipe(names)))

@@ -15,12 +15,14 @@ from selftaught_builder.common.keys import attempt_id, attempt_key, seed_of
 from selftaught_builder.endpoints.base import Identity
 from selftaught_builder.export.version import Version
 from selftaught_builder.questions import Question
-from selftaught_builder.recipe.parameters import parameters_of
+from selftaught_builder.recipe.parameters import parameters_of, stored_form
 from selftaught_builder.room.room import Room, open_room
 from selftaught_builder.sampling.provenance import record_questions, record_round
 from selftaught_builder.scope.asked_prompts import record_prompts
 from selftaught_builder.scope.scope import Scope, scope_of
+from selftaught_builder.store.rows import PromptRow, record_of
 from selftaught_builder.verification import Verified, chosen_verifiers, verify
+from support.attempts import attempt_row
 from support.stages import export
 
 WHO = Identity("http://127.0.0.1:1/v1", "scripted", "sha256:" + "0" * 16, {"seed": True})
@@ -103,38 +105,29 @@ class Scripted:
         index = columns.get("sample_index", self._count)
         self._count += 1
         key = attempt_key(kind, asked.hash, prompt.hash, parameters, index, WHO.weights)
-        record = {
+        usual = {
             "id": attempt_id(key, 1),
-            "key": key,
-            "try": 1,
             "run": self.room.run,
-            "round": 1,
             "question": asked.hash,
             "kind": kind,
             "sample_index": index,
             "prompt": prompt.hash,
             "completion": right(asked) if completion is None else completion,
-            "reasoning": "",
-            "finish_reason": "stop",
             "endpoint": WHO.endpoint,
             "model": WHO.model,
             "model_replied": WHO.model,
             "weights": WHO.weights,
-            "parameters": orjson.dumps(parameters, option=orjson.OPT_SORT_KEYS).decode(),
+            "parameters": stored_form(parameters),
             "seed": seed_of(key),
             "seed_honoured": True,
-            "tokens_in": 10,
-            "tokens_out": 5,
-            "latency": 0.1,
-            "provider": "{}",
             "created_at": datetime.now(UTC).isoformat(),
-            **columns,
         }
+        row = attempt_row(**{"key": key, **usual, **columns})
         messages = orjson.dumps(prompt.messages).decode()
         journal = self.store.journal
-        journal.append({"table": "prompts", "hash": prompt.hash, "style": prompt.style, "messages": messages})
-        journal.append({"table": "attempts", **record})
-        return record["id"]
+        journal.append(record_of(PromptRow(hash=prompt.hash, style=prompt.style, messages=messages)))
+        journal.append(record_of(row))
+        return row.id
 
     def verify(self) -> Verified:
         """Move the journal into the tables and add the verdicts."""

@@ -6,6 +6,8 @@ first answer of whatever kind closes it again.
 
 from __future__ import annotations
 
+from selftaught_builder.common.backoff import backoff
+
 BREAK_AFTER = 8
 """Failures in a row, with no answer between, that open it."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
@@ -52,4 +54,4 @@ class Breaker:
             return None
         self.dead = self._pauses >= self._probes
         self._pauses += 1
-        return min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._pauses - 1))
+        return backoff(self._pauses - 1, FIRST_PAUSE, LONGEST_PAUSE)

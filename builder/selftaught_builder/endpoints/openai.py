@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 import orjson
 
+from selftaught_builder.common.backoff import backoff
 from selftaught_builder.common.errors import EndpointError
 from selftaught_builder.endpoints.address import find_address
 from selftaught_builder.endpoints.api_key import key_place
@@ -198,7 +199,7 @@ def _pause(number: int, retry_after: float | None) -> float:
     """Seconds before the next try: what the server asked for within bounds, else more each time."""
     if retry_after is not None:
         return min(retry_after, LONGEST_PAUSE)
-    return min(LONGEST_PAUSE, FIRST_PAUSE * 2**number) * random.uniform(0.5, 1.0)  # noqa: S311
+    return backoff(number, FIRST_PAUSE, LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
 
 
 def _cost(reply: Reply, prices: Prices) -> float | None:

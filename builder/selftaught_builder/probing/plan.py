@@ -10,7 +10,7 @@ from selftaught_builder.probing.subjects import Subject, subjects
 from selftaught_builder.probing.verifier import EndpointVerifier
 from selftaught_builder.prompts.form import Prompt
 from selftaught_builder.sampling.plan import Known
-from selftaught_builder.sampling.sampler import Task
+from selftaught_builder.sampling.task import Task
 from selftaught_builder.store import Store
 
 WhomOf = Callable[[Subject], str | None]

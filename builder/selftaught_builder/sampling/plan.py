@@ -15,7 +15,7 @@ from selftaught_builder.common.keys import attempt_key
 from selftaught_builder.prompts.form import Prompt
 from selftaught_builder.prompts.prompter import Prompter
 from selftaught_builder.questions import Question
-from selftaught_builder.sampling.sampler import Task
+from selftaught_builder.sampling.task import Task
 from selftaught_builder.store import Store
 
 

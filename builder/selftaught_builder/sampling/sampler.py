@@ -8,94 +8,27 @@ A thread commits the journal to the tables about once a second; the requests nev
 from __future__ import annotations
 
 import asyncio
-import random
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
 
-import orjson
-
-from selftaught_builder.common.errors import BudgetStop, SelftaughtError, StoreBusyError
-from selftaught_builder.common.keys import attempt_id, seed_of
+from selftaught_builder.common.errors import BudgetStop, SelftaughtError
+from selftaught_builder.common.keys import seed_of
 from selftaught_builder.concurrency import Dispatch, Lane
 from selftaught_builder.endpoints.base import ERRORS, Reply, Request
-from selftaught_builder.prompts.form import Prompt
 from selftaught_builder.prompts.sizes import PromptSizes, most_generated
-from selftaught_builder.questions import Question
-from selftaught_builder.recipe.parameters import stored_form
+from selftaught_builder.sampling.committer import Committer
+from selftaught_builder.sampling.recorder import Recorder
+from selftaught_builder.sampling.retry import decide
+from selftaught_builder.sampling.task import Listener, SamplingContext, Tally, Task
 from selftaught_builder.spending.budget import Budget, Hold
 from selftaught_builder.store import Store
 
-# Seconds between commits: some times what the last one took, for the rest of the time belongs to readers; but never so
-# many that what a reader sees is five seconds old.
-COMMIT_EVERY, COMMIT_EVERY_AT_MOST = 1.0, 2.5
-COMMIT_REST = 5.0
-COMMIT_PATIENCE = 5.0
-FIRST_WAIT, LONGEST_WAIT, LONGEST_RETRY_AFTER = 0.5, 30.0, 300.0
 # Attempts that fail for good one after another, with no success between, before the endpoint counts as gone. Of a question
 # whose request is refused (it is too long, say) all samples are, so that they count as one.
 GONE_AFTER = 20
 # Questions refused as if the key were wrong, one after another, before it counts as wrong: some gateways answer 403 to a
 # prompt that they do not like. So many that another then answers, and an endpoint is of no use.
 REFUSED_AFTER = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One sample to get.
-
-    Attributes:
-        question: the question it answers.
-        prompt: the rendered prompt.
-        kind: `sampled`, `rationalized`, `evaluated` or `probed`.
-        sample_index: 0 for the question's first.
-        key: the attempt key.
-        tries: tries of this key that earlier runs have stored.
-        parent: the failed attempt that a rationalization answers, or the attempt that a verifier asks about.
-    """
-
-    question: Question
-    prompt: Prompt
-    kind: str
-    sample_index: int
-    key: str
-    tries: int = 0
-    parent: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What all attempts of a stage have in common; `recipe` is the recipe's hash."""
-
-    run: str
-    round_number: int
-    parameters: Mapping[str, Any]
-    retries: int
-    recipe: str
-
-
-@dataclass(slots=True)
-class Tally:
-    """What a stage has done so far; the progress display reads it."""
-
-    requests: int = 0
-    completions: int = 0
-    failed: int = 0
-    truncated: int = 0
-    retries: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cost: float | None = None
-    in_flight: int = 0
-    withheld: int = 0
-    """Samples not asked for, since their question has spent its budget."""
-
-
-Listener = Callable[[Task, Reply], None]
 
 
 class Sampler:
@@ -115,7 +48,7 @@ class Sampler:
         self,
         store: Store,
         dispatch: Dispatch,
-        context: Context,
+        context: SamplingContext,
         listener: Listener | None = None,
         tally: Tally | None = None,
         budget: Budget | None = None,
@@ -128,8 +61,7 @@ class Sampler:
         self._workers: list[asyncio.Task[None]] = []
         self._failed_in_a_row: set[str] = set()
         self._failure: SelftaughtError | None = None
-        self._parameters = stored_form(context.parameters)
-        self._journalled_prompts: set[str] = set()
+        self._recorder = Recorder(store.journal, context, prompts=4 * dispatch.most)
         self._sizes, self._most_generated = PromptSizes(), most_generated(context.parameters)
 
     def interrupt(self) -> None:
@@ -150,7 +82,7 @@ class Sampler:
             SelftaughtError: nobody answers any more, or the journal cannot be written; everything so far is kept.
         """
         tasks = iter(plan)
-        committer = _Committer(self.store)
+        committer = Committer(self.store)
         committer.start()
         try:
             async with asyncio.TaskGroup() as group:
@@ -193,20 +125,16 @@ class Sampler:
                 for other, refusal in refused.items():
                     other.refused.add(task.question.hash)
                     self._notice_refusals(other, refusal)
-            if reply.error is None or number > self.context.retries:
-                break
-            if not ERRORS[reply.error]:
+            decision = decide(reply, number, self.context.retries)
+            if decision.refused:
                 refused[lane] = reply
-            wait = _wait(number, reply.retry_after)
-            if reply.retry_after is not None:
-                self.dispatch.hold_back(lane, min(wait, reply.retry_after))  # what a server asks for is meant for all
-                wait = min(wait, _wait(number, None))  # and another may be back sooner
+            if decision.hold_back is not None:
+                self.dispatch.hold_back(lane, decision.hold_back)
             others = frozenset(refused)
-            if not self.dispatch.others(others):
+            if not decision.again or not self.dispatch.others(others):
                 break
-            if number == 1 and self.dispatch.another_answers(lane, others):  # after that nobody is to be hammered
-                wait = 0.0
-            if await self._stopped_within(wait):
+            at_once = decision.at_once_elsewhere and self.dispatch.another_answers(lane, others)
+            if await self._stopped_within(0.0 if at_once else decision.wait):
                 break
         return last[1] if last else None
 
@@ -223,7 +151,7 @@ class Sampler:
             hold = await self._hold(task, lane)
             if hold is None and self.budget:
                 return None
-            self._journal_prompt(task.prompt)
+            self._recorder.prompt(task.prompt)
             self.tally.in_flight += 1
             try:
                 reply = await lane.endpoint.complete(request)
@@ -232,10 +160,10 @@ class Sampler:
                 self.tally.in_flight -= 1
                 if self.budget and hold:
                     self.budget.settle(hold, reply)
-            self.store.journal.append(self._record(task, lane, reply, task.tries + number))
+            self._recorder.attempt(task, lane, reply, task.tries + number)
         finally:
             self.dispatch.returned(ticket, reply)
-        self._count(reply, number)
+        self.tally.count(reply, again=number > 1)
         lane.count(task.question.hash, reply)
         self._notice_refusals(lane, reply)
         if self.dispatch.dead:
@@ -272,67 +200,6 @@ class Sampler:
             return False
         return True
 
-    def _journal_prompt(self, prompt: Prompt) -> None:
-        """Prompts are stored once per hash; the samples of one question follow each other, so the last few suffice."""
-        if prompt.hash in self._journalled_prompts:
-            return
-        if len(self._journalled_prompts) > 4 * self.dispatch.most:
-            self._journalled_prompts.clear()
-        self._journalled_prompts.add(prompt.hash)
-        messages = orjson.dumps(prompt.messages).decode()
-        self.store.journal.append(
-            {"table": "prompts", "hash": prompt.hash, "style": prompt.style, "messages": messages}
-        )
-
-    def _record(self, task: Task, lane: Lane, reply: Reply, number: int) -> dict[str, Any]:
-        identity = lane.identity
-        named = {"asked_as": lane.asked_as} if lane.asked_as else {}
-        return {
-            "table": "attempts",
-            "id": attempt_id(task.key, number),
-            "key": task.key,
-            "try": number,
-            "run": self.context.run,
-            "round": self.context.round_number,
-            "question": task.question.hash,
-            "kind": task.kind,
-            "sample_index": task.sample_index,
-            "parent": task.parent,
-            "prompt": task.prompt.hash,
-            "completion": reply.completion,
-            "reasoning": reply.reasoning,
-            "finish_reason": reply.finish_reason,
-            "endpoint": identity.endpoint,
-            "model": identity.model,
-            "model_replied": reply.model,
-            "weights": identity.weights,
-            "parameters": self._parameters,
-            "seed": seed_of(task.key),
-            "seed_honoured": identity.honours.get("seed"),
-            "tokens_in": reply.tokens_in,
-            "tokens_out": reply.tokens_out,
-            "tokens_cached": reply.tokens_cached,
-            "cost": reply.cost,
-            "price_source": reply.price_source,
-            "latency": reply.latency,
-            "error": reply.error,
-            "error_text": reply.error_text,
-            "provider": orjson.dumps({**reply.provider, **named}).decode(),
-            "created_at": datetime.now(UTC).isoformat(),
-            "recipe": self.context.recipe,
-        }
-
-    def _count(self, reply: Reply, number: int) -> None:
-        tally = self.tally
-        tally.requests += 1
-        tally.retries += number > 1
-        tally.completions += reply.error is None
-        tally.truncated += reply.finish_reason == "length"
-        tally.tokens_in += reply.tokens_in or 0
-        tally.tokens_out += reply.tokens_out or 0
-        if reply.cost is not None:
-            tally.cost = (tally.cost or 0.0) + reply.cost
-
     def _notice_refusals(self, lane: Lane, reply: Reply) -> None:
         """An endpoint that refuses the key, or what others answer, is not asked any more."""
         if len(lane.refused) < REFUSED_AFTER or lane.retired:
@@ -363,40 +230,6 @@ class Sampler:
         )
 
 
-class _Committer(threading.Thread):
-    """Moves the journal into the tables, in the background. A reader that holds the file open only delays it."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(name="committer", daemon=True)
-        self.store = store
-        self._done = threading.Event()
-        self._error: Exception | None = None
-
-    def run(self) -> None:
-        """Commit until told to finish."""
-        pause = COMMIT_EVERY
-        while not self._done.wait(pause):
-            started = time.monotonic()
-            try:
-                self.store.commit_journal(patience=COMMIT_PATIENCE)
-            except StoreBusyError:
-                pause = COMMIT_EVERY
-                continue
-            except SelftaughtError as error:
-                self._error = error  # the disk is full, say; the journal's own error stops the run when it cannot go on
-                return
-            rest = COMMIT_REST * (time.monotonic() - started)
-            pause = min(max(COMMIT_EVERY, rest), COMMIT_EVERY_AT_MOST)
-
-    def finish(self) -> None:
-        """Stop, and commit what is left; raises what a commit raised."""
-        self._done.set()
-        self.join()
-        if self._error:
-            raise self._error
-        self.store.commit_journal()
-
-
 def _first(group: BaseExceptionGroup) -> SelftaughtError:
     """Return the first error in a group of them."""
     error: BaseException = group
@@ -404,10 +237,3 @@ def _first(group: BaseExceptionGroup) -> SelftaughtError:
         error = error.exceptions[0]
     assert isinstance(error, SelftaughtError)  # noqa: S101 (the except* clause matched it)
     return error
-
-
-def _wait(number: int, retry_after: float | None) -> float:
-    """Seconds before the next try: what the server asked for, else exponential with full jitter."""
-    if retry_after is not None:
-        return min(retry_after, LONGEST_RETRY_AFTER) + random.uniform(0, 0.25)  # noqa: S311
-    return random.uniform(0.1, min(LONGEST_WAIT, FIRST_WAIT * 2**number))  # noqa: S311

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selftaught_builder.common.backoff import backoff
 from selftaught_builder.common.errors import EndpointError
 from selftaught_builder.endpoints.address import find_address
 from selftaught_builder.endpoints.api_key import key_place
@@ -119,7 +120,7 @@ class ExternalServing(Timed):
 
     def _wait(self, process: Supervised, wanted: Wanted, control: Control) -> None:
         """Return when the model answers; a command that has ended well may have left a job behind that will."""
-        limit, pause = self._external.startup, _POLL_SECONDS
+        limit, polls = self._external.startup, 0
         deadline = time.monotonic() + limit
         while not (_lists(control, wanted) and _generates(control, wanted)):
             status = process.status()
@@ -140,8 +141,8 @@ class ExternalServing(Timed):
                     f"Its log is {process.log}, and ends:\n{control.scrub(process.last_lines())}"
                 )
                 raise EndpointError(problem, place=" ".join(self._external.start), mend=mend)
-            time.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_POLL)
+            time.sleep(backoff(polls, _POLL_SECONDS, _LONGEST_POLL, factor=1.5))
+            polls += 1
 
 
 def _lists(control: Control, wanted: Wanted) -> bool:

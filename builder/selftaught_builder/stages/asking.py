@@ -20,7 +20,8 @@ from selftaught_builder.room.room import Room
 from selftaught_builder.sampling.lanes import Terms, reach
 from selftaught_builder.sampling.plan import Asking, Known, Plan
 from selftaught_builder.sampling.provenance import record_questions, record_round, weights_of_round
-from selftaught_builder.sampling.sampler import Context, Sampler, Task
+from selftaught_builder.sampling.sampler import Sampler
+from selftaught_builder.sampling.task import SamplingContext, Task
 from selftaught_builder.scope.asked_prompts import prompt_hashes, record_prompts
 from selftaught_builder.serving.pool import Opened
 from selftaught_builder.spending.budget import Budget, check_priceable
@@ -95,7 +96,7 @@ async def _ask_endpoint(
             known = Known.of(store, part.kind)
             hashes = prompt_hashes(store, room.prompter.form.hash, hint=part.kind == "rationalized")
             plan = Plan(part.kind, askings, part.k, room.prompter, dict(part.parameters), weights, known, hashes)
-            common = Context(room.run, context.round, plan.parameters, settings.retries, recipe.hash)
+            common = SamplingContext(room.run, context.round, plan.parameters, settings.retries, recipe.hash)
             tally = result.asked.tally if result.asked else None
             sampler = Sampler(store, dispatch, common, watcher.replied, tally, budget, watcher.note)
             result = await work_through(plan, part.title or part.kind, sampler, watcher, result)

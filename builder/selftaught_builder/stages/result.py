@@ -10,7 +10,7 @@ from selftaught_builder.common.errors import Stopped
 from selftaught_builder.endpoints import Identity
 from selftaught_builder.evaluation.summary import Evaluation
 from selftaught_builder.export.version import Version
-from selftaught_builder.sampling.sampler import Tally
+from selftaught_builder.sampling.task import Tally
 from selftaught_builder.training.checkpoint import Checkpoint
 from selftaught_builder.verification import Verified
 

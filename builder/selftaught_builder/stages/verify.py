@@ -22,7 +22,8 @@ from selftaught_builder.room.room import Room
 from selftaught_builder.sampling.lanes import Terms, reach
 from selftaught_builder.sampling.plan import Known
 from selftaught_builder.sampling.provenance import require_run
-from selftaught_builder.sampling.sampler import Context, Sampler
+from selftaught_builder.sampling.sampler import Sampler
+from selftaught_builder.sampling.task import SamplingContext
 from selftaught_builder.scope.scope import Scope
 from selftaught_builder.serving.pool import Opened, open_pool
 from selftaught_builder.spending.budget import Budget, check_priceable
@@ -124,7 +125,7 @@ async def _ask_endpoint(
             plan = replace(plan, whom=_always(judge_identity(identity)) if own else _only(here))
             _note_out_of_reach(plan, watcher)
             budget = Budget.of(store, room.run, context.round, sample.budget, dearest([lane.prices for lane in lanes]))
-            common = Context(room.run, context.round, verifier.parameters, settings.retries, room.recipe.hash)
+            common = SamplingContext(room.run, context.round, verifier.parameters, settings.retries, room.recipe.hash)
             tally = result.asked.tally if result.asked else None
             sampler = Sampler(store, dispatch, common, watcher.replied, tally, budget, watcher.note)
             result = await work_through(plan, verifier.name, sampler, watcher, result)

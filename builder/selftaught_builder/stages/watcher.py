@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from selftaught_builder.endpoints import Reply
-from selftaught_builder.sampling.sampler import Tally, Task
+from selftaught_builder.sampling.task import Tally, Task
 
 
 class Watcher(Protocol):

@@ -1,53 +1,29 @@
-"""Journal records and their tables: which columns a record carries, as polars frames for DuckDB."""
+"""Journal records as polars frames for DuckDB: which columns each table has, and of which types."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import polars as pl
 
 from selftaught_builder.common.errors import StoreError
+from selftaught_builder.store.rows import ROWS, Row
 
-TEXT, INT, REAL, BOOL = pl.String, pl.Int64, pl.Float64, pl.Boolean
+_TYPES = {"str": pl.String, "int": pl.Int64, "float": pl.Float64, "bool": pl.Boolean}
 
-COLUMNS: Mapping[str, Mapping[str, Any]] = {
-    "prompts": {"hash": TEXT, "style": TEXT, "messages": TEXT},
-    "attempts": {
-        "id": TEXT,
-        "key": TEXT,
-        "try": INT,
-        "run": TEXT,
-        "round": INT,
-        "question": TEXT,
-        "kind": TEXT,
-        "sample_index": INT,
-        "parent": TEXT,
-        "prompt": TEXT,
-        "completion": TEXT,
-        "reasoning": TEXT,
-        "finish_reason": TEXT,
-        "endpoint": TEXT,
-        "model": TEXT,
-        "model_replied": TEXT,
-        "weights": TEXT,
-        "parameters": TEXT,
-        "seed": INT,
-        "seed_honoured": BOOL,
-        "tokens_in": INT,
-        "tokens_out": INT,
-        "tokens_cached": INT,
-        "cost": REAL,
-        "price_source": TEXT,
-        "latency": REAL,
-        "error": TEXT,
-        "error_text": TEXT,
-        "provider": TEXT,
-        "created_at": TEXT,
-        "recipe": TEXT,
-    },
-}
+
+def _schema(row: type[Row]) -> dict[str, Any]:
+    # Annotations are text here, such as `int | None`.
+    return {
+        each.metadata["column"] or each.name: _TYPES[str(each.type).removesuffix(" | None")] for each in fields(row)
+    }
+
+
+COLUMNS: Mapping[str, Mapping[str, Any]] = {table: _schema(row) for table, row in ROWS.items()}
+"""Each table's columns and their types."""
 
 
 def frames(blocks: Iterable[list[dict[str, Any]]], most: int = 5000) -> Iterator[dict[str, pl.DataFrame]]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Task as Row
 
     from selftaught_builder.endpoints import Reply
-    from selftaught_builder.sampling.sampler import Tally, Task
+    from selftaught_builder.sampling.task import Tally, Task
 
 
 _WIDE = 100  # columns; with fewer the money would go to a line of its own
