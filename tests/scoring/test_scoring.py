@@ -129,7 +129,7 @@ def test_the_kind_can_be_said_for_all_rows(tmp_path: Path) -> None:
     file = write(tmp_path / "rows.jsonl", [{"gold": gold, "response": "", "kind": "code"} for gold in golds])
 
     def kinds(kind: str | None) -> list[str]:
-        return [row.case[0][2] for row in read_rows([file], Summary(), kind)]
+        return [row.question.kind for row in read_rows([file], Summary(), kind)]
 
     assert kinds(None) == ["code"] * 5
     assert kinds("auto") == list(golds.values())
@@ -229,7 +229,7 @@ def test_any_row_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, da
     file = write(tmp_path_factory.mktemp("any") / "rows.jsonl", [data])
     with contextlib.suppress(InputError):
         (row,) = read_rows([file], Summary())
-        question, rationale = row.case
+        question, rationale = row.question, row.rationale
         assert question[2] in KINDS
         assert isinstance(rationale[0], str)
 

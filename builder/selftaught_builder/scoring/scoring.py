@@ -25,10 +25,10 @@ from selftaught_builder.questions.rows import RowProblem
 from selftaught_builder.questions.values import as_text
 from selftaught_builder.recipe import Questions, Recipe
 from selftaught_builder.verification import Chosen, chosen_verifiers
-from selftaught_builder.verification.judges import Judge, Judged, Note, judges, read_ahead
+from selftaught_builder.verification.judges import Judged, Note, judges, read_ahead
 from selftaught_verifiers import Outcome, registered
 from selftaught_verifiers.answer.answer import answer_kind
-from selftaught_verifiers.judging.judging import Said
+from selftaught_verifiers.judging.judging import Judge, Judgement, QuestionData, RationaleData, RowCase
 
 BLOCK = 2000
 """Rows that are judged together."""
@@ -47,18 +47,19 @@ class Row:
 
     Attributes:
         id: its `id`; file and line where it has none.
-        case: question and rationale as `judging` takes them.
+        question, rationale: as verifiers are given them.
         expected: its label: whether the response is right; None where it has none.
     """
 
     id: str
-    case: list[Any]
+    question: QuestionData
+    rationale: RationaleData
     expected: bool | None
 
     @property
     def gold(self) -> str:
         """The known answer."""
-        return self.case[0][1]
+        return self.question.gold
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Scored:
     """A row with its verdicts, by verifier."""
 
     row: Row
-    verdicts: dict[str, Said]
+    verdicts: dict[str, Judgement]
 
 
 @dataclass
@@ -86,9 +87,9 @@ class Summary:
     def count(self, scored: Scored) -> None:
         """Add a row's verdicts."""
         for name, said in scored.verdicts.items():
-            self.outcomes.setdefault(name, Counter())[said[0]] += 1
+            self.outcomes.setdefault(name, Counter())[said.outcome] += 1
         if scored.row.expected is not None:
-            passed = next(iter(scored.verdicts.values()))[0] == Outcome.PASS
+            passed = next(iter(scored.verdicts.values())).outcome == Outcome.PASS
             self.labels[scored.row.expected, passed] += 1
 
 
@@ -151,10 +152,12 @@ def score(rows: Iterable[Row], verifiers: Sequence[Chosen], note: Note) -> Itera
 
 def _judge(block: Sequence[Row], names: Sequence[str], both: Sequence[tuple[Sequence[Chosen], Judge]]) -> Judged:
     """The rows' verdicts in the order of the names, by those judges that make them."""
-    found: list[dict[str, list[Said]]] = [{} for _ in block]
+    found: list[dict[str, list[Judgement]]] = [{} for _ in block]
     for verifiers, judge in both:
         theirs = [one.name for one in verifiers]
-        for said, answers in zip(found, judge([[*row.case, theirs] for row in block]), strict=True):
+        for said, answers in zip(
+            found, judge([RowCase(row.question, row.rationale, theirs) for row in block]), strict=True
+        ):
             said.update(zip(theirs, answers, strict=True))
     return [[said[name] for name in names] for said in found]
 
@@ -207,11 +210,11 @@ def _row(line: bytes, place: str, summary: Summary, kind: str | None) -> Row:
     try:
         response = _text(data, "response") if "response" in data else _lacking("response")
         gold, found, choices = _answer(data, summary, kind)
-        question = [_text(data, "question"), gold, found, choices, _typed(data, "meta", dict, {})]
+        question = QuestionData(_text(data, "question"), gold, found, choices, _typed(data, "meta", dict, {}))
         hinted = _typed(data, "hinted", bool, False)
-        rationale = [response, _text(data, "reasoning"), hinted, _text(data, "finish_reason") or "stop"]
+        rationale = RationaleData(response, _text(data, "reasoning"), hinted, _text(data, "finish_reason") or "stop")
         named = as_text(data["id"]) if data.get("id") is not None else place
-        return Row(named, [question, rationale], _typed(data, "expected", bool, None))
+        return Row(named, question, rationale, _typed(data, "expected", bool, None))
     except RowProblem as problem:
         mend = (
             "A row has `response` and `gold`, and may have id, question, kind, choices, hinted, reasoning, "

@@ -20,7 +20,8 @@ from selftaught_builder.store import Store, insert_frame, run_sql
 from selftaught_builder.verification.chosen import Chosen
 from selftaught_builder.verification.judges import Note, block_sizes, judges, read_ahead
 from selftaught_builder.verification.rows import question_of
-from selftaught_builder.verification.verdicts import Counted, insert_verdicts
+from selftaught_builder.verification.verdicts import Counted, VerdictRow, insert_verdicts
+from selftaught_verifiers.judging.judging import GroupCase, MemberData, RationaleData
 
 BLOCK = 8000
 """Attempts of a block, about."""
@@ -52,7 +53,7 @@ class Group:
     question: str
     attempts: list[str]
     seen: str
-    case: list[Any]
+    case: GroupCase
 
 
 def lacking_groups(store: Store, verifiers: Sequence[Chosen], scope: Scope | None) -> pl.DataFrame:
@@ -74,9 +75,9 @@ def verify_groups(
         blocks = _blocks(store, lacking, verifiers)
         for block, judged in read_ahead(blocks, lambda block: judge([group.case for group in block])):
             said = [
-                (attempt, by_name[name], group.seen, verdict)
+                VerdictRow(attempt, by_name[name], group.seen, verdict)
                 for group, answers in zip(block, judged, strict=True)
-                for name, verdicts in zip(group.case[2], answers, strict=True)
+                for name, verdicts in zip(group.case.names, answers, strict=True)
                 for attempt, verdict in zip(group.attempts, verdicts, strict=True)
             ]
             groups = [{"hash": one.seen, "question": one.question, "attempts": one.attempts} for one in block]
@@ -120,6 +121,7 @@ def _group(
     verifiers: Sequence[Chosen],
 ) -> Group:
     attempts = group["attempts"]
-    members = [[attempt, list(found[attempt][5:]), verdicts[attempt]] for attempt in attempts]
+    members = [MemberData(attempt, RationaleData(*found[attempt][5:]), verdicts[attempt]) for attempt in attempts]
     names = [one.name for one in verifiers if one.name not in group["done"]]
-    return Group(group["question"], attempts, group["seen"], [question_of(*found[attempts[0]][:5]), members, names])
+    case = GroupCase(question_of(*found[attempts[0]][:5]), members, names)
+    return Group(group["question"], attempts, group["seen"], case)

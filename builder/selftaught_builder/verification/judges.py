@@ -11,7 +11,7 @@ from typing import TypeVar
 from selftaught_builder.common.machine import usable_cores
 from selftaught_builder.verification.chosen import Chosen
 from selftaught_verifiers.isolation.worker import Crashed, Failed, TimedOut, Worker, WorkerError
-from selftaught_verifiers.judging.judging import Case, Said, judging, specification, unscorable
+from selftaught_verifiers.judging.judging import Judge, Judgement, JudgingCase, judging, specification, unscorable
 
 FEW = 3000
 """Verdicts that this process makes itself: starting others would take longer."""
@@ -32,9 +32,8 @@ _CHUNK_PATIENCE = 300.0
 _MEMORY = 4 << 30
 _AHEAD = 2
 
-Judged = list[list[list[Said]]]
+Judged = list[list[list[Judgement]]]
 Note = Callable[[str], None]
-Judge = Callable[[Sequence[Case]], Judged]
 Batch = TypeVar("Batch")
 
 
@@ -60,14 +59,14 @@ def judges(verifiers: Sequence[Chosen], expected: int, note: Note) -> Iterator[J
     patience = _Patience(note)
     with ThreadPoolExecutor(count) as threads:
 
-        def work(cases: Sequence[Case]) -> Judged:
+        def work(cases: Sequence[JudgingCase]) -> Judged:
             worker = free.pop()
             try:
                 return _one_by_one(worker, cases, patience) if foreign else _together(worker, cases, patience)
             finally:
                 free.append(worker)
 
-        def judge(cases: Sequence[Case]) -> Judged:
+        def judge(cases: Sequence[JudgingCase]) -> Judged:
             size = min(_CHUNK, -(-len(cases) // count))
             chunks = [cases[at : at + size] for at in range(0, len(cases), size)] if cases else []
             return [said for judged in threads.map(work, chunks) for said in judged]
@@ -121,26 +120,25 @@ class _Patience:
             self.note(f"`{name}` hangs: no verdict within {PATIENCE:g} s; such attempts are unscorable")
 
 
-def _together(worker: Worker, cases: Sequence[Case], patience: _Patience) -> Judged:
+def _together(worker: Worker, cases: Sequence[JudgingCase], patience: _Patience) -> Judged:
     try:
-        return worker.call(cases)
+        judged = worker.call(cases)
     except WorkerError:
         return _one_by_one(worker, cases, patience)
+    return [[[Judgement(*one) for one in answers] for answers in of_case] for of_case in judged]
 
 
-def _one_by_one(worker: Worker, cases: Sequence[Case], patience: _Patience) -> Judged:
+def _one_by_one(worker: Worker, cases: Sequence[JudgingCase], patience: _Patience) -> Judged:
     """Case by case and verifier by verifier, so that what hangs or crashes is known and only its verdict is lost."""
-    return [[_one(worker, case, name, patience) for name in case[2]] for case in cases]
+    return [[_one(worker, case, name, patience) for name in case.names] for case in cases]
 
 
-def _one(worker: Worker, case: Case, name: str, patience: _Patience) -> list[Said]:
-    question, subject, _ = case
-    members = len(subject) if subject and isinstance(subject[0], list) else 1
+def _one(worker: Worker, case: JudgingCase, name: str, patience: _Patience) -> list[Judgement]:
     seconds = patience.seconds(name)
     try:
-        said = worker.call([[question, subject, [name]]], seconds=seconds)[0][0]
+        said = worker.call([case._replace(names=[name])], seconds=seconds)[0][0]
         patience.hangs[name] = 0
-        return said
+        return [Judgement(*one) for one in said]
     except TimedOut:
         patience.hung(name)
         said = unscorable(f"verifier hung: no verdict within {seconds:g} s")
@@ -148,4 +146,4 @@ def _one(worker: Worker, case: Case, name: str, patience: _Patience) -> list[Sai
         said = unscorable(f"verifier crashed: {error}")
     except Failed as error:
         said = unscorable(f"verifier failed: {error}")
-    return [said] * members
+    return [said] * case.size

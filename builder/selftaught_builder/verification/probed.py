@@ -14,8 +14,8 @@ from selftaught_builder.probing.subjects import Subject, subjects
 from selftaught_builder.probing.verifier import Heard, Probe
 from selftaught_builder.store import Store
 from selftaught_builder.verification.chosen import Chosen
-from selftaught_builder.verification.verdicts import Counted, insert_verdicts
-from selftaught_verifiers.judging.judging import Said
+from selftaught_builder.verification.verdicts import Counted, VerdictRow, insert_verdicts
+from selftaught_verifiers.judging.judging import Judgement
 
 # Of the tries of a key the success counts, where there is one.
 _HEARD = """
@@ -70,7 +70,7 @@ def _unsettled(store: Store, one: Chosen, asked: str | None) -> list[str]:
 
 def _new_verdicts(
     store: Store, one: Chosen, verifier: EndpointVerifier, block: Sequence[Subject], asked: str | None
-) -> list[tuple[str, Chosen, str, Said]]:
+) -> list[VerdictRow]:
     replies = {
         subject.attempt: [(probe, key) for probe, _, key in verifier.keys(subject, asked or subject.author)]
         for subject in block
@@ -86,7 +86,8 @@ def _new_verdicts(
             continue
         seen = _seen(some, heard)
         if (subject.attempt, seen) not in before:
-            said.append((subject.attempt, one, seen, _said(verifier, subject, some, heard, asked or subject.author)))
+            judgement = _judgement(verifier, subject, some, heard, asked or subject.author)
+            said.append(VerdictRow(subject.attempt, one, seen, judgement))
     return said
 
 
@@ -96,13 +97,13 @@ def _seen(replies: Sequence[tuple[Probe, str]], heard: Mapping[str, tuple[Any, .
     return hashlib.sha256(" ".join(ids).encode()).hexdigest()[:32]
 
 
-def _said(
+def _judgement(
     verifier: EndpointVerifier,
     subject: Subject,
     replies: Sequence[tuple[Probe, str]],
     heard: Mapping[str, tuple[Any, ...]],
     asked: str,
-) -> Said:
+) -> Judgement:
     by_probe: dict[int, list[Heard | None]] = {}
     for probe, key in replies:
         _, success, completion, finish_reason = heard[key]
@@ -112,4 +113,4 @@ def _said(
     elapsed = time.perf_counter() - started
     answered = sum(heard[key][1] for _, key in replies)
     detail = {**verdict.detail, "asked": len(replies), "answered": answered, "whom": asked}
-    return (str(verdict.outcome), verdict.reason, None, verdict.score, json.dumps(detail), elapsed)
+    return Judgement(str(verdict.outcome), verdict.reason, None, verdict.score, json.dumps(detail), elapsed)

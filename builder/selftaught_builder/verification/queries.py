@@ -8,9 +8,9 @@ from typing import Any
 from selftaught_builder.common.errors import InputError, RecipeError
 from selftaught_builder.store import Store
 from selftaught_builder.verification.chosen import Chosen
-from selftaught_builder.verification.verdicts import Counted, insert_verdicts
+from selftaught_builder.verification.verdicts import Counted, VerdictRow, insert_verdicts
 from selftaught_verifiers import Outcome
-from selftaught_verifiers.judging.judging import Said
+from selftaught_verifiers.judging.judging import Judgement
 
 GONE = "the query no longer yields this attempt"
 
@@ -31,19 +31,19 @@ def verify_query(store: Store, one: Chosen) -> Counted:
     """
     yielded = _yielded(store, one)
     newest = {row[0]: row[1:] for row in store.sql(_NEWEST, [one.name, one.version]).iter_rows()}
-    verdicts: dict[str, Said] = {
-        attempt: (outcome, reason, None, score, "{}", 0.0)
+    verdicts: dict[str, Judgement] = {
+        attempt: Judgement(outcome, reason, None, score, "{}", 0.0)
         for attempt, (outcome, reason, score) in yielded.items()
         if newest.get(attempt) != (outcome, reason, score)
     }
     for attempt in newest.keys() - yielded.keys():
         if newest[attempt][1] != GONE:
-            verdicts[attempt] = (Outcome.UNSCORABLE.value, GONE, None, None, "{}", 0.0)
+            verdicts[attempt] = Judgement(Outcome.UNSCORABLE.value, GONE, None, None, "{}", 0.0)
     if not verdicts:
         return Counted()
     seen = datetime.now(UTC).isoformat()
     with store.write() as connection:
-        return insert_verdicts(connection, [(attempt, one, seen, said) for attempt, said in verdicts.items()])
+        return insert_verdicts(connection, [VerdictRow(attempt, one, seen, said) for attempt, said in verdicts.items()])
 
 
 def _yielded(store: Store, one: Chosen) -> dict[str, tuple[str, str, float | None]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import orjson
 import polars as pl
@@ -11,7 +10,8 @@ import polars as pl
 from selftaught_builder.store import Store
 from selftaught_builder.verification.chosen import Chosen
 from selftaught_builder.verification.judges import Note, block_sizes, judges, read_ahead
-from selftaught_builder.verification.verdicts import Counted, insert_verdicts
+from selftaught_builder.verification.verdicts import Counted, VerdictRow, insert_verdicts
+from selftaught_verifiers.judging.judging import QuestionData, RationaleData, RowCase
 
 BLOCK = 8000
 
@@ -30,7 +30,7 @@ SELECT a.rowid, a.id, q.question, q.gold, q.answer_kind, q.choices, q.meta,
 FROM attempts a JOIN questions q ON q.hash = a.question WHERE a.rowid BETWEEN ? AND ? ORDER BY a.rowid
 """
 
-Block = list[tuple[str, list[Any]]]
+Block = list[tuple[str, RowCase]]
 
 
 def lacking_rows(store: Store, verifiers: Sequence[Chosen]) -> pl.DataFrame:
@@ -48,9 +48,9 @@ def verify_rows(store: Store, verifiers: Sequence[Chosen], advance: Callable[[in
         blocks = _blocks(store, lacking, verifiers)
         for block, judged in read_ahead(blocks, lambda block: judge([case for _, case in block])):
             said = [
-                (attempt, by_name[name], "", verdicts[0])
+                VerdictRow(attempt, by_name[name], "", verdicts[0])
                 for (attempt, case), answers in zip(block, judged, strict=True)
-                for name, verdicts in zip(case[2], answers, strict=True)
+                for name, verdicts in zip(case.names, answers, strict=True)
             ]
             with store.write() as connection:
                 counts += insert_verdicts(connection, said)
@@ -69,13 +69,13 @@ def _blocks(store: Store, lacking: pl.DataFrame, verifiers: Sequence[Chosen]) ->
         with store.read() as connection:
             rows = connection.execute(_READ, [min(done), max(done)]).fetchall()
         yield [
-            (attempt, [question_of(*asked), rationale, [name for name in names if name not in done[row]]])
+            (attempt, RowCase(question_of(*asked), rationale, [name for name in names if name not in done[row]]))
             for row, attempt, *asked, completion, reasoning, hinted, finish in rows
             if row in done
-            for rationale in ([completion, reasoning, hinted, finish],)
+            for rationale in (RationaleData(completion, reasoning, hinted, finish),)
         ]
 
 
-def question_of(text: str, gold: str, kind: str, choices: str, meta: str) -> list[Any]:
-    """Return a stored question as `judging.Case` has it."""
-    return [text, gold, kind, orjson.loads(choices), orjson.loads(meta)]
+def question_of(text: str, gold: str, kind: str, choices: str, meta: str) -> QuestionData:
+    """Return a stored question as verifiers are given it."""
+    return QuestionData(text, gold, kind, orjson.loads(choices), orjson.loads(meta))

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import polars as pl
 
 from selftaught_builder.store import Connection, insert_frame
 from selftaught_builder.verification.chosen import Chosen
-from selftaught_verifiers.judging.judging import Said
+from selftaught_verifiers.judging.judging import Judgement
 
 Counted = Counter[tuple[str, str]]
 """Verdicts by verifier and outcome."""
 
-_SAID = {
-    "attempt": pl.String,
-    "verifier": pl.String,
-    "version": pl.String,
-    "seen": pl.String,
+_WHAT = {"attempt": pl.String, "verifier": pl.String, "version": pl.String, "seen": pl.String}
+_VERDICT = {
     "outcome": pl.String,
     "reason": pl.String,
     "answer": pl.String,
@@ -29,13 +27,30 @@ _SAID = {
 }
 
 
-def insert_verdicts(connection: Connection, said: Sequence[tuple[str, Chosen, str, Said]]) -> Counted:
-    """Store verdicts: (attempt, verifier, what it saw, what it said). Returns how many, by verifier and outcome."""
-    if not said:
+class VerdictRow(NamedTuple):
+    """What a verifier says of an attempt.
+
+    Attributes:
+        attempt: the attempt's id.
+        verifier: who says it.
+        seen: what the verifier saw besides the attempt: a group, replies, or the time of a query; "" for nothing.
+        judgement: the verdict.
+    """
+
+    attempt: str
+    verifier: Chosen
+    seen: str
+    judgement: Judgement
+
+
+def insert_verdicts(connection: Connection, rows: Sequence[VerdictRow]) -> Counted:
+    """Store verdicts; return how many, by verifier and outcome."""
+    if not rows:
         return Counter()
-    attempts, verifiers, seen, verdicts = zip(*said, strict=True)
-    names, versions = [one.name for one in verifiers], [one.version for one in verifiers]
-    columns = (attempts, names, versions, seen, *zip(*verdicts, strict=True))
-    frame = pl.DataFrame(dict(zip(_SAID, columns, strict=True)), schema=_SAID)
+    names = [row.verifier.name for row in rows]
+    what = ([row.attempt for row in rows], names, [row.verifier.version for row in rows], [row.seen for row in rows])
+    verdicts = zip(*(row.judgement for row in rows), strict=True)
+    schema = {**_WHAT, **_VERDICT}
+    frame = pl.DataFrame(dict(zip(schema, (*what, *verdicts), strict=True)), schema=schema)
     insert_frame(connection, "verdicts", frame.with_columns(pl.lit(datetime.now(UTC)).alias("created_at")))
     return Counter(zip(names, frame["outcome"], strict=True))
