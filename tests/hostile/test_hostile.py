@@ -310,7 +310,7 @@ def test_a_card_is_no_more_than_a_card(done: Place, tmp_path: Path, one: Hostile
     policy = {"name": "", "sql": f"answer = 'pass' -- {one.value}".replace("\0", "")}
     store, scope = room.store(), scope_of(room.store(), room)
     rows = rows_of(store, room.recipe, scope)
-    funnel = funnel_of(store, room.recipe, scope, rows)
+    funnel = funnel_of(store, room.recipe, scope)
     facts = facts_of(store, room.recipe, scope, funnel, {"answer": "1"}, {"train": rows}, [], "v1")
     names = ("kind", "model", "weights", "endpoint", "parameters", "recipe")
     made_with = [{**dict.fromkeys(names, one.value), "seed_honoured": None, "attempts": 1, "rows": 1}]

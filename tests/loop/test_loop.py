@@ -85,7 +85,7 @@ def rows(folder: Path, query: str) -> list[tuple]:
 
 def test_every_step_is_recorded_with_what_took_its_time(finished: Path):
     stages = rows(finished, "SELECT round, stage, detail FROM stages WHERE finished_at IS NOT NULL ORDER BY started_at")
-    assert [f"{number}/{stage.name}" for number, stage, _ in stages] == STEPS
+    assert [f"{number}/{stage}" for number, stage, _ in stages] == STEPS
     for _, _, detail in stages:
         seconds = json.loads(detail)["seconds"]
         assert seconds["total"] >= sum(seconds.get(part, 0) for part in ("generation", "trainer", "server"))

@@ -225,8 +225,7 @@ class Loop:
         answerer = stage.answerer(self.room)
         if answerer is None:
             return context
-        trains = self.room.recipe.train is not None
-        model = step.round - (answerer == "round before") if trains else 0
+        model = answerer.round(step.round) if self.room.recipe.train else 0
         return replace(context, client=self.models.client(model, details))
 
     def _check_unseen(self, number: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from selftaught_builder.spending.budget import LimitScope
 from selftaught_builder.spending.spent import OfLimit, Spent
 
 
@@ -42,11 +43,11 @@ class Outlook:
 
 def look_out(spent: Spent | None, steps: Sequence[StepForecast]) -> list[Outlook]:
     """Return what the steps may need of each limit of the run and of its rounds; a question's never stops a run."""
-    return [_of(limit, steps) for limit in (spent.limits if spent else ()) if limit.of != "a question"]
+    return [_of(limit, steps) for limit in (spent.limits if spent else ()) if limit.of != LimitScope.QUESTION]
 
 
 def _of(limit: OfLimit, steps: Sequence[StepForecast]) -> Outlook:
-    if limit.of == "the run":
+    if limit.of == LimitScope.RUN:
         needed = _needed(limit.unit, steps)
         return Outlook(limit, needed, None if needed is None else needed <= limit.left)
     rounds = list(dict.fromkeys(step.step.split("/")[0] for step in steps))

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from selftaught_builder.common.errors import BudgetStop, InputError
 from selftaught_builder.endpoints.base import Reply
@@ -45,6 +46,13 @@ _SECONDS = """
     after AS (SELECT *, max(ended) OVER (ORDER BY begun, ended ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS covered
         FROM spans)
     SELECT coalesce(sum(greatest(0, ended - greatest(begun, coalesce(covered, begun)))), 0) FROM after"""
+
+
+class LimitScope(StrEnum):
+    """What a limit is about, as a person is told; a round's is called by its number, such as `round 2`."""
+
+    RUN = "the run"
+    QUESTION = "a question"
 
 
 @dataclass(slots=True)
@@ -138,7 +146,7 @@ class Budget:
 
     def __init__(self, limits: Limits, round_number: int) -> None:
         place, of_round, of_question = "sample.budget", limits.per_round, limits.per_question
-        self._run = Account(_set(limits, "seconds"), "the run", place)
+        self._run = Account(_set(limits, "seconds"), LimitScope.RUN, place)
         self._round = Account(_set(of_round, "seconds"), f"round {round_number}", f"{place}.per_round")
         self._each = _set(of_question)
         self._questions: dict[str, Account] = {}
@@ -243,7 +251,7 @@ class Budget:
 
     def _question(self, question: str) -> Account:
         if question not in self._questions:
-            self._questions[question] = Account(self._each, "a question", "sample.budget.per_question")
+            self._questions[question] = Account(self._each, LimitScope.QUESTION, "sample.budget.per_question")
         return self._questions[question]
 
     def _count_time(self) -> None:

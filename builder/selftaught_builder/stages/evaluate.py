@@ -18,7 +18,7 @@ from selftaught_builder.stages.asking import Part, ask
 from selftaught_builder.stages.context import RoundContext
 from selftaught_builder.stages.expected import Expected, StoreKnowledge, expect_requests
 from selftaught_builder.stages.result import StageResult
-from selftaught_builder.stages.stage import Stage
+from selftaught_builder.stages.stage import Answerer, Stage
 from selftaught_builder.store import Store
 from selftaught_builder.verification import verify
 
@@ -121,7 +121,7 @@ STAGE = Stage(
     "evaluate",
     evaluate,
     belongs=_belongs,
-    answerer=lambda room: "own round",
+    answerer=lambda room: Answerer.OWN_ROUND,
     expects=expects,
     on_base_model=True,
     conditions=conditions,

@@ -13,7 +13,7 @@ from selftaught_builder.stages.asking import Part, ask
 from selftaught_builder.stages.context import RoundContext
 from selftaught_builder.stages.expected import Expected, StoreKnowledge, expect_requests
 from selftaught_builder.stages.result import StageResult
-from selftaught_builder.stages.stage import Stage
+from selftaught_builder.stages.stage import Answerer, Stage
 from selftaught_builder.verification import verify
 
 
@@ -44,6 +44,6 @@ STAGE = Stage(
     "rationalize",
     rationalize,
     belongs=lambda recipe: bool(recipe.rationalize.k),
-    answerer=lambda room: "round before",
+    answerer=lambda room: Answerer.ROUND_BEFORE,
     expects=expects,
 )

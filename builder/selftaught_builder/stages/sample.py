@@ -9,7 +9,7 @@ from selftaught_builder.stages.asking import Part, ask
 from selftaught_builder.stages.context import RoundContext
 from selftaught_builder.stages.expected import Expected, StoreKnowledge, expect_requests
 from selftaught_builder.stages.result import StageResult
-from selftaught_builder.stages.stage import Stage
+from selftaught_builder.stages.stage import Answerer, Stage
 
 
 def sample(context: RoundContext) -> StageResult:
@@ -31,4 +31,4 @@ def expects(room: Room, number: int, known: StoreKnowledge) -> Expected:
     return expect_requests(recipe.endpoint, lacking, recipe.sample.max_tokens, known.mean("sampled"))
 
 
-STAGE = Stage("sample", sample, answerer=lambda room: "round before", expects=expects)
+STAGE = Stage("sample", sample, answerer=lambda room: Answerer.ROUND_BEFORE, expects=expects)

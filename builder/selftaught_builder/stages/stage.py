@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from enum import Enum
 
 from selftaught_builder.recipe import Recipe
 from selftaught_builder.room.room import Room
@@ -12,8 +12,16 @@ from selftaught_builder.stages.context import RoundContext
 from selftaught_builder.stages.expected import Expected, StoreKnowledge
 from selftaught_builder.stages.result import StageResult
 
-Answerer = Literal["round before", "own round"]
-"""The round whose checkpoint a stage asks; round 0 is the base model."""
+
+class Answerer(Enum):
+    """The round whose checkpoint a stage asks; round 0 is the base model."""
+
+    ROUND_BEFORE = -1
+    OWN_ROUND = 0
+
+    def round(self, number: int) -> int:
+        """Return the round that trained what answers in a round."""
+        return number + self.value
 
 
 def _always(of: object) -> bool:

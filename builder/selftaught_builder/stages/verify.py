@@ -180,7 +180,7 @@ def _of_rationalized(room: Room, number: int, known: StoreKnowledge) -> Expected
 
 def _answerer(room: Room) -> Answerer | None:
     """The round's checkpoint has to be there only if somebody asks it."""
-    return "round before" if asks_a_model(room.recipe) else None
+    return Answerer.ROUND_BEFORE if asks_a_model(room.recipe) else None
 
 
 def _rationalizes(recipe: Recipe) -> bool:

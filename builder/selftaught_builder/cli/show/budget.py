@@ -13,11 +13,12 @@ from selftaught_builder.cli.show.terminal import console, plain
 from selftaught_builder.common.errors import InputError
 from selftaught_builder.loop.outlook import Outlook
 from selftaught_builder.room.room import Room
+from selftaught_builder.spending.budget import LimitScope
 from selftaught_builder.spending.costs import dollars
 from selftaught_builder.spending.spent import OfLimit, Spent, spent
 
 _UNITS = {"usd": "US dollars", "tokens": "tokens", "attempts": "attempts", "seconds": "seconds"}
-_OF = {"a question": "dearest question"}
+_OF = {LimitScope.QUESTION: "dearest question"}
 _VERDICTS = {True: Text("suffices"), False: Text("may not suffice", style="yellow"), None: Text("unknown")}
 
 
