@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 from common import machine, table
-
 from crash.killing import Killing, Toll, unbroken
 from faults.labs import running_lab
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from statistics import median
 
 from common import commit_times, machine, new_store, sampler, settings, table, tasks
-
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
 from selftaught_builder.sampling.sampler import Sampler
 

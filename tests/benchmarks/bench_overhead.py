@@ -13,8 +13,8 @@ from statistics import median
 import aiohttp
 import openai
 import orjson
-from common import PARAMETERS, machine, messages, middle, new_store, sampler, settings, table, tasks
 
+from common import PARAMETERS, machine, messages, middle, new_store, sampler, settings, table, tasks
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
 
 Loop = Callable[[str, int, int], Awaitable[None]]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 
 from selftaught_builder.questions import Question
-from selftaught_verifiers.answer.answer import parse_number
-from selftaught_verifiers.answer.numbers import find_numbers
 from selftaught_verifiers.text.extract import find_final
+from selftaught_verifiers.text.numbers import find_numbers, parse_number
 from selftaught_verifiers.text.plain import unify
 
 _PIECES = re.compile(r"(?<=[.!?])(?=[ \t])|(?<=[\n;])")

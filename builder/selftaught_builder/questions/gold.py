@@ -8,7 +8,8 @@ from typing import Any
 from selftaught_builder.questions.choices import Choices
 from selftaught_builder.questions.rows import RowProblem
 from selftaught_builder.questions.values import as_text
-from selftaught_verifiers.answer.answer import answer_kind, parse_number
+from selftaught_verifiers.answer.answer import answer_kind
+from selftaught_verifiers.text.numbers import parse_number
 
 _WHOLE_AS_DECIMAL = re.compile(r"(-?[0-9][0-9,]{0,40})\.0{1,20}")
 _LETTER = re.compile(r"[(\[]?([A-Za-z])[)\].:]?")

@@ -19,7 +19,7 @@ from selftaught_builder.questions.rows import Row, RowProblem
 from selftaught_builder.questions.sources import is_remote, read_rows
 from selftaught_builder.questions.values import as_text, json_fields, normalise
 from selftaught_builder.recipe import Questions
-from selftaught_verifiers.answer.answer import parse_number
+from selftaught_verifiers.text.numbers import parse_number
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from selftaught_verifiers.answer.dates import Moment, read_moment, same_moment
 from selftaught_verifiers.answer.letter_answer import read_letter
 from selftaught_verifiers.answer.math_answer import Formula, answer_formula, gold_formula, same_answer, whole_formula
 from selftaught_verifiers.answer.number_answer import corrected, read_compound, read_final_number, same_number
-from selftaught_verifiers.answer.numbers import Number, canonical, parse_number, read_number
 from selftaught_verifiers.answer.reading import (
     Reading,
     hedged,
@@ -27,7 +26,6 @@ from selftaught_verifiers.answer.reading import (
     read_yesno,
     sentence,
 )
-from selftaught_verifiers.answer.units import compounds
 from selftaught_verifiers.text.extract import (
     MAX_LENGTH,
     Final,
@@ -36,7 +34,9 @@ from selftaught_verifiers.text.extract import (
     without_html,
     without_thinking,
 )
+from selftaught_verifiers.text.numbers import Number, canonical, parse_number, read_number
 from selftaught_verifiers.text.plain import text_form, trim, unify, without_latex
+from selftaught_verifiers.text.units import compounds
 from selftaught_verifiers.verdict.verdict import Outcome, Question, Rationale, Verdict, row_verifier
 
 __all__ = ["answer_kind", "canonical", "judge", "parse_number"]

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from selftaught_verifiers.answer.numbers import parse_decimal
+from selftaught_verifiers.text.numbers import parse_decimal
 from selftaught_verifiers.text.plain import unify, words
 
 MAX_LENGTH = 1_500

@@ -10,9 +10,9 @@ from selftaught_verifiers.answer import algebra
 from selftaught_verifiers.answer.expression import MAX_LENGTH, Node
 from selftaught_verifiers.answer.formula import NeedsAlgebra, read_formula, same_formula
 from selftaught_verifiers.answer.reading import SENTENCE_END
-from selftaught_verifiers.answer.units import measure
 from selftaught_verifiers.text.extract import Final, find_final
 from selftaught_verifiers.text.plain import unify, without_bold
+from selftaught_verifiers.text.units import measure
 
 _SEGMENT = re.compile(
     r"\$\$(?P<a>[^$]+)\$\$|\\\[(?P<b>.+?)\\\]|\\\((?P<c>.+?)\\\)|(?<!\\)\$(?P<d>(?:[^$\\]|\\.)+)\$(?!\d)", re.DOTALL

@@ -6,11 +6,11 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 
-from selftaught_verifiers.answer.numbers import Number, canonical, find_numbers, read_number
 from selftaught_verifiers.answer.reading import AMBIGUOUS, NO_ANSWER, SENTENCE_END, Reading, sentence
-from selftaught_verifiers.answer.units import compounds, measure, unit_at
 from selftaught_verifiers.text.extract import Final
+from selftaught_verifiers.text.numbers import Number, canonical, find_numbers, read_number
 from selftaught_verifiers.text.plain import without_bold, without_latex
+from selftaught_verifiers.text.units import compounds, measure, unit_at
 
 Found = list[tuple[int, int, Number]]
 

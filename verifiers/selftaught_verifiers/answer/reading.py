@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from selftaught_verifiers.answer.numbers import Number
 from selftaught_verifiers.text.extract import Final
+from selftaught_verifiers.text.numbers import Number
 from selftaught_verifiers.text.plain import text_form, trim, without_latex
 
 

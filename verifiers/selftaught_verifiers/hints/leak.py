@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from selftaught_verifiers.answer.answer import parse_number
 from selftaught_verifiers.hints.rules import leaks
 from selftaught_verifiers.hints.talk import Gold, Talk, gold_of, idle_words, is_number, rule
 from selftaught_verifiers.hints.talk import read as read_talk
+from selftaught_verifiers.text.numbers import parse_number
 from selftaught_verifiers.text.plain import unify, words
 from selftaught_verifiers.verdict.verdict import Outcome, Question, Rationale, Verdict, row_verifier
 

@@ -11,10 +11,10 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from selftaught_verifiers.answer.numbers import canonical
 from selftaught_verifiers.arithmetic.statements import Statement, read
 from selftaught_verifiers.arithmetic.tokens import Kind, Token
 from selftaught_verifiers.arithmetic.values import NotArithmetic, number_value
+from selftaught_verifiers.text.numbers import canonical
 from selftaught_verifiers.verdict.verdict import Outcome, Question, Rationale, Verdict, row_verifier
 
 _QUOTE = 120

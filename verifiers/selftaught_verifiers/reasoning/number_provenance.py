@@ -13,13 +13,13 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-from selftaught_verifiers.answer.numbers import canonical, parse_number
 from selftaught_verifiers.arithmetic.given import question_numbers
 from selftaught_verifiers.arithmetic.statements import Reading, read
 from selftaught_verifiers.arithmetic.tokens import Kind
 from selftaught_verifiers.arithmetic.values import Value, simple
 from selftaught_verifiers.reasoning.equations import whole_text
 from selftaught_verifiers.reasoning.number_flow import Flow, number_flow
+from selftaught_verifiers.text.numbers import canonical, parse_number
 from selftaught_verifiers.verdict.verdict import Outcome, Question, Rationale, Verdict, row_verifier
 
 _SHOWN = 8

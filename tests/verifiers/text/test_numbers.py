@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftaught_verifiers.answer.answer import canonical, parse_number
-from selftaught_verifiers.answer.numbers import find_numbers
+from selftaught_verifiers.answer.answer import canonical
+from selftaught_verifiers.text.numbers import find_numbers, parse_number
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from selftaught_verifiers.answer.units import measure
 from selftaught_verifiers.text.plain import trim, unify, without_latex, words
+from selftaught_verifiers.text.units import measure
 
 MAX_DIGITS = 200
 """Longer digit runs are not read as numbers."""
