@@ -15,7 +15,7 @@ import pytest
 
 from selftaught_builder.store import open_store
 from support.command import COMMAND, environment, selftaught
-from support.stores import Scripted, write_room
+from support.stores import Scripted, scripted_room
 
 COMMANDS = ("sample", "status", "run")
 
@@ -33,7 +33,7 @@ def amended(**keys: Any) -> Callable[[Path], None]:
     """Return what makes the room anew with these keys in its recipe."""
 
     def write(room: Path) -> None:
-        write_room(room, **keys)
+        scripted_room(room, **keys)
 
     return write
 
@@ -243,7 +243,7 @@ def check_complaint(done: subprocess.CompletedProcess[str], said: list[str]) -> 
 
 @pytest.fixture
 def room(tmp_path: Path) -> Path:
-    return write_room(tmp_path / "sums")
+    return scripted_room(tmp_path / "sums")
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -280,7 +280,7 @@ def test_a_policy_that_fails_on_the_data_is_said(tmp_path: Path) -> None:
 
 
 def test_a_wrong_input_changes_nothing(room: Path) -> None:
-    write_room(room, keep="answr = 'pass'")
+    scripted_room(room, keep="answr = 'pass'")
     before = {path: path.read_bytes() for path in room.rglob("*")}
     assert selftaught("run", room).returncode == 2
     assert {path: path.read_bytes() for path in room.rglob("*")} == before

@@ -31,7 +31,7 @@ from selftaught_builder.serving.pool import Member, Opened
 from selftaught_builder.serving.ports import free_port
 from selftaught_builder.store.journal import Journal
 from support.command import environment
-from support.rooms import attempts, cli, store_of, write_room
+from support.rooms import attempts, cli, server_room, store_of
 from support.servers import OpenAIServer, process
 from support.stages import sample as sample_room
 
@@ -50,7 +50,7 @@ def lab() -> Iterator[RunningLab]:
 
 def named_questions(folder: Path, url: str, cases: list[Case], **sections: Any) -> Path:
     """Write a room with a question for each case, which names it."""
-    write_room(folder, url, **sections)
+    server_room(folder, url, **sections)
     rows = [{"question": f"[{case.name}] How much is {n} + 7?", "answer": str(n + 7)} for n, case in enumerate(cases)]
     (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
@@ -269,7 +269,7 @@ def test_nobody_there_is_tried_again_and_cost_nothing(tmp_path: Path) -> None:
 
 
 def test_such_a_certificate_is_wrong_input_before_anything_is_asked(tls_url: str, tmp_path: Path) -> None:
-    room = open_room(write_room(tmp_path / "room", tls_url, questions=2))
+    room = open_room(server_room(tmp_path / "room", tls_url, questions=2))
     with pytest.raises(EndpointError, match="SSL_CERT_FILE") as raised:
         sample_room(room)
     assert raised.value.exit_code == 2
@@ -301,7 +301,7 @@ TIMEOUT, LONGEST_BACKOFF, SLACK = 5.0, 4.0, 15.0
 
 
 def test_a_run_full_of_faults_accounts_for_every_request(lab: RunningLab, tmp_path: Path) -> None:
-    folder = write_room(
+    folder = server_room(
         tmp_path / "room",
         lab.url,
         questions=250,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +22,7 @@ from selftaught_builder.scope.scope import Scope, scope_of
 from selftaught_builder.store.rows import PromptRow, record_of
 from selftaught_builder.verification import Verified, chosen_verifiers, verify
 from support.attempts import attempt_row
+from support.rooms import write_room
 from support.stages import export
 
 WHO = Identity("http://127.0.0.1:1/v1", "scripted", "sha256:" + "0" * 16, {"seed": True})
@@ -40,19 +40,14 @@ EXAMPLES = [
 ]
 
 
-def write_room(folder: Path, rows: Sequence[Mapping[str, Any]] = SUMS, **recipe: Any) -> Path:
+def scripted_room(folder: Path, rows: Sequence[Mapping[str, Any]] = SUMS, **recipe: Any) -> Path:
     """Write a room: a recipe with these keys, its questions and two few-shot rationales. Returns its folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = "".join(json.dumps(row) + "\n" for row in rows)
-    (folder / "questions.jsonl").write_text(lines, encoding="utf-8")
-    (folder / "examples.yaml").write_text(yaml.safe_dump(EXAMPLES), encoding="utf-8")
     # A policy of its own: most scripted rationales are too bare for the default one.
     filtered = {"verify": ["answer", "equations", "hint_leak"], "keep": "equations <> 'fail' AND hint_leak <> 'fail'"}
     # The recipe asks for as many samples as any test scripts.
     asked = {"sample": {"k": 100}, "rationalize": {"k": 100}}
     keys = {"name": "sums", "questions": {"source": "questions.jsonl", "licence": "mit"}, **filtered, **asked, **recipe}
-    (folder / "recipe.yaml").write_text(yaml.safe_dump(keys, sort_keys=False), encoding="utf-8")
-    return folder
+    return write_room(folder, rows, keys, EXAMPLES)
 
 
 def right(question: Question) -> str:
@@ -75,7 +70,7 @@ class Scripted:
     """
 
     def __init__(self, folder: Path, rows: Sequence[Mapping[str, Any]] = SUMS, **recipe: Any) -> None:
-        self.room: Room = open_room(write_room(folder, rows, **recipe))
+        self.room: Room = open_room(scripted_room(folder, rows, **recipe))
         self.loaded = self.room.questions
         self.store = self.room.store(create=True)
         self.notes: dict[str, Any] = {}  # what a test wants to find again
