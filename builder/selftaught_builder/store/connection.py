@@ -24,8 +24,9 @@ STORAGE_VERSION = "v1.0.0"
 ROW_GROUP_SIZE = 16384
 # A query, whoever wrote it, cannot leave the file it is asked of.
 LOCKED_DOWN: dict[str, Any] = {"enable_external_access": "false", "lock_configuration": "true"}
-# What DuckDB says where another process, or another thread of this one, has the file open.
-BUSY = ("could not set lock", "with a different configuration", "unique file handle conflict")
+# DuckDB tells by an error's class that this process has the file open otherwise. Of another process, and of a full disk, it
+# has no class and no code: an IOException holds the operating system's words.
+BUSY = ("could not set lock", "unique file handle conflict")
 # What the operating system says, by way of DuckDB, of a disk that takes no more.
 UNWRITABLE = (
     "space",
@@ -35,7 +36,7 @@ UNWRITABLE = (
     "quota exceeded",
     "could not write",
 )
-# How DuckDB's complaints of a block's content begin; errors in a query begin with their kind.
+# How DuckDB's complaints of a block's content begin, which have no class either.
 DAMAGED = ("corrupt", "failed to read", "failed to scan")
 DAMAGED_LOG = ("Corrupt WAL file", "replaying WAL file")
 
@@ -66,11 +67,10 @@ def connect(path: Path, *, read_only: bool, patience: float) -> duckdb.DuckDBPyC
         try:
             return _read_only(path) if read_only else _for_writing(path)
         except duckdb.Error as error:
-            text = str(error)
-            if not any(busy in text.lower() for busy in BUSY):
+            if not _is_busy(error):
                 raise open_error(error, path) from None
             if time.monotonic() > deadline:
-                first = text.splitlines()[0]
+                first = str(error).splitlines()[0]
                 raise StoreBusyError(f"{path}: kept open elsewhere\n  {first}\n  Close it, then try again.") from None
             time.sleep(0.02)
 
@@ -78,7 +78,7 @@ def connect(path: Path, *, read_only: bool, patience: float) -> duckdb.DuckDBPyC
 def is_damage(error: duckdb.Error) -> bool:
     """Whether the file's bytes are not what DuckDB wrote; a wrong query raises other errors."""
     kinds = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException, duckdb.InternalException)
-    return isinstance(error, kinds) or str(error).lower().startswith(DAMAGED)
+    return isinstance(error, kinds) or (type(error) is duckdb.Error and str(error).lower().startswith(DAMAGED))
 
 
 def open_error(error: Exception, path: Path) -> SelftaughtError:
@@ -107,6 +107,11 @@ def write_error(error: Exception, path: Path) -> SelftaughtError:
         f"{path}: cannot be written: {text}\n"
         "  What was committed before is intact. Make room, or make it writable, and run again."
     )
+
+
+def _is_busy(error: duckdb.Error) -> bool:
+    """Whether another process, or another thread of this one, has the file open."""
+    return isinstance(error, duckdb.ConnectionException) or any(busy in str(error).lower() for busy in BUSY)
 
 
 def _is_unwritable(error: Exception) -> bool:
