@@ -37,7 +37,7 @@ def ask(url: str, *, style: str = "chat", seed: int = 3, **settings: Any) -> Rep
 
 @pytest.fixture
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("selftaught_builder.sampling.retry.FIRST_WAIT", 0.06)
+    monkeypatch.setattr("selftaught_builder.sampling.retry.FIRST_WAIT", 0.12)
 
 
 def raw(body: object, kind: str = "application/json") -> dict[str, Any]:

@@ -26,7 +26,7 @@ from selftaught_builder.loop.ledger import shaping_hash
 from selftaught_builder.recipe import EndpointSettings, load_recipe
 from selftaught_builder.room.room import Room, open_room
 from selftaught_builder.sampling import lanes
-from selftaught_builder.sampling.sampler import REFUSED_AFTER
+from selftaught_builder.sampling.failures import REFUSED_AFTER
 from selftaught_builder.serving.pool import Pool
 from selftaught_builder.serving.ports import free_port
 from support import servers

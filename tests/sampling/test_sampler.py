@@ -10,9 +10,10 @@ import pytest
 from selftaught_builder.concurrency import Gate
 from selftaught_builder.endpoints import Reply
 from selftaught_builder.room.room import open_room
+from selftaught_builder.sampling.failures import GONE_AFTER
 from selftaught_builder.sampling.plan import Plan
 from selftaught_builder.sampling.retry import LONGEST_RETRY_AFTER, LONGEST_WAIT
-from selftaught_builder.sampling.sampler import GONE_AFTER, Sampler
+from selftaught_builder.sampling.stop import Stop
 from selftaught_builder.sampling.task import Task
 from selftaught_builder.stages.watcher import Silent
 from support.rooms import attempts, server_room
@@ -25,11 +26,11 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that the sampler would have waited between tries; it does not wait."""
     asked: list[float] = []
 
-    async def at_once(self: Sampler, seconds: float) -> bool:
+    async def at_once(self: Stop, seconds: float) -> bool:
         asked.append(seconds)
         return False
 
-    monkeypatch.setattr(Sampler, "_stopped_within", at_once)
+    monkeypatch.setattr(Stop, "within", at_once)
     monkeypatch.setattr(Gate, "hold_back", lambda self, seconds, now: None)
     return asked
 

@@ -22,11 +22,11 @@ class Recorder:
     Args:
         journal: where they go.
         context: what the attempts have in common.
-        prompts: how many prompts to remember at most as journalled already.
+        remembered: how many prompts to remember at most as journalled already.
     """
 
-    def __init__(self, journal: Journal, context: SamplingContext, prompts: int) -> None:
-        self._journal, self._context, self._most = journal, context, prompts
+    def __init__(self, journal: Journal, context: SamplingContext, remembered: int) -> None:
+        self._journal, self._context, self._most = journal, context, remembered
         self._parameters = stored_form(context.parameters)
         self._prompts: set[str] = set()
 
