@@ -25,8 +25,8 @@ from selftaught_builder.endpoints.openai import OpenAIEndpoint
 from selftaught_builder.recipe import Replica
 from selftaught_builder.room.room import open_room
 from selftaught_builder.sampling import runner
-from selftaught_builder.sampling.retry import LONGEST_RETRY_AFTER, RetryDecision
 from selftaught_builder.sampling.failures import REFUSED_AFTER
+from selftaught_builder.sampling.retry import LONGEST_RETRY_AFTER, RetryDecision
 from selftaught_builder.serving.pool import Member, Opened
 from selftaught_builder.serving.ports import free_port
 from selftaught_builder.store.journal import Journal

@@ -7,19 +7,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
 import yaml
 
 from selftaught_builder.common.keys import attempt_id, attempt_key, seed_of
 from selftaught_builder.endpoints.base import Identity
 from selftaught_builder.export.version import Version
+from selftaught_builder.prompts.row import prompt_row
 from selftaught_builder.questions import Question
 from selftaught_builder.recipe.parameters import parameters_of, stored_form
 from selftaught_builder.room.room import Room, open_room
 from selftaught_builder.sampling.provenance import record_questions, record_round
 from selftaught_builder.scope.asked_prompts import record_prompts
 from selftaught_builder.scope.scope import Scope, scope_of
-from selftaught_builder.store.rows import PromptRow, record_of
 from selftaught_builder.verification import Verified, chosen_verifiers, verify
 from support.attempts import attempt_row
 from support.rooms import write_room
@@ -101,7 +100,6 @@ class Scripted:
         self._count += 1
         key = attempt_key(kind, asked.hash, prompt.hash, parameters, index, WHO.weights)
         usual = {
-            "id": attempt_id(key, 1),
             "run": self.room.run,
             "question": asked.hash,
             "kind": kind,
@@ -111,18 +109,18 @@ class Scripted:
             "endpoint": WHO.endpoint,
             "model": WHO.model,
             "model_replied": WHO.model,
+            "tokens_in": 10,
+            "tokens_out": 5,
             "weights": WHO.weights,
             "parameters": stored_form(parameters),
             "seed": seed_of(key),
             "seed_honoured": True,
             "created_at": datetime.now(UTC).isoformat(),
         }
-        row = attempt_row(**{"key": key, **usual, **columns})
-        messages = orjson.dumps(prompt.messages).decode()
-        journal = self.store.journal
-        journal.append(record_of(PromptRow(hash=prompt.hash, style=prompt.style, messages=messages)))
-        journal.append(record_of(row))
-        return row.id
+        row = attempt_row(key, **{**usual, "id": attempt_id(key, 1), **columns})
+        self.store.journal.append(prompt_row(prompt))
+        self.store.journal.append(row)
+        return row["id"]
 
     def verify(self) -> Verified:
         """Move the journal into the tables and add the verdicts."""

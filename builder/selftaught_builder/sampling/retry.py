@@ -1,4 +1,7 @@
-"""Whether a task is tried again, and after how long."""
+"""Whether a task is tried again, and after how long: after a 429 or a 503, say.
+
+The request for /models, before anything is sampled, has waits of its own (`endpoints/openai.py`).
+"""
 
 from __future__ import annotations
 
