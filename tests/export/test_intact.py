@@ -153,7 +153,7 @@ def test_failed_tries_change_no_version(tmp_path: Path) -> None:
     smooth, rough = (Scripted(tmp_path / name, keep="answer = 'pass'") for name in ("smooth", "rough"))
     for made in (smooth, rough):
         for place in range(3):
-            key = made.attempt(place, sample_index=0, try_=1) if made is smooth else _tried_twice(made, place)
+            key = made.attempt(place, sample_index=0) if made is smooth else _tried_twice(made, place)
             assert key
     one, other = smooth.export(), rough.export()
     assert one.name == other.name

@@ -1,6 +1,6 @@
 """Verifiers: pure functions that annotate rationales with verdicts. Never imports the builder."""
 
-# Importing a module registers its verifiers.
+# Importing a module registers its verifiers; docs/verifiers.md has a section on each.
 from selftaught_verifiers.answer import answer as _answer  # noqa: F401
 from selftaught_verifiers.code import code as _code  # noqa: F401
 from selftaught_verifiers.form import degenerate as _degenerate  # noqa: F401

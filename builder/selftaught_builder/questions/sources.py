@@ -1,4 +1,7 @@
-"""Where questions come from: files, folders, the Hugging Face hub, an SQL query, or reasoning-gym."""
+"""Where questions come from: files, folders, the Hugging Face hub, an SQL query, or reasoning-gym.
+
+Users read of them in `recipe/questions.py`, from which docs/recipe.md is made.
+"""
 
 from __future__ import annotations
 

@@ -73,6 +73,7 @@ def render_yaml(settings: Train, order: Order, room: Path, device: str) -> str:
     if taken:
         mend = "Take it out: `train` has a key of its own for it, or the loop sets it."
         raise RecipeError(f"`{taken[0]}` is not for train.axolotl to say", place="train.axolotl", mend=mend)
+    # `recipe/train.py` tells users the names of those that are shipped.
     template = trainer_files() / "recipes" / f"{settings.recipe}.yaml"
     if re.fullmatch(r"[a-z]+", settings.recipe) and template.is_file():
         text = template.read_text(encoding="utf-8")
