@@ -121,10 +121,10 @@ def _cell(text: str) -> str:
 
 
 def store() -> str:
-    """Return every table and view of the store, with the comments that stand in the migrations."""
+    """Return every table and view of the store, with the comments of the migrations and of the rows' types."""
     import duckdb
 
-    from selftaught_builder.store.rows import ROWS, about_columns
+    from selftaught_builder.store.rows import TABLES, columns_of
     from selftaught_builder.store.schema import create_views, migrate, migrations
     from selftaught_verifiers import registered
 
@@ -135,8 +135,7 @@ def store() -> str:
         create_views(connection)
         rows = connection.execute(_COLUMNS).fetchall()
     remarks = _remarks("\n".join(migrations().values()))
-    for name, row in ROWS.items():
-        remarks |= {(name, column): about for column, about in about_columns(row).items()}
+    remarks |= {(table, column.name): column.about for table in TABLES for column in columns_of(table)}
     parts: dict[str, list[str]] = {}
     for table, is_view, column, kind, remark in rows:
         if table not in parts:

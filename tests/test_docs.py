@@ -80,3 +80,14 @@ def test_every_table_and_its_comments_stand_in_the_pages() -> None:
     column_comments = [text for text in comments if f"-- {text}" not in sql.splitlines()]
     assert [text for text in column_comments if text not in page] == []
     assert "## `attempts_wide` (view)" in page
+
+
+@pytest.mark.parametrize(
+    "page", [*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "AGENTS.md"], ids=lambda page: page.name
+)
+def test_every_file_that_a_page_names_is_there(page: Path) -> None:
+    there = [
+        file.as_posix() for part in ("builder", "verifiers", "tests", "train") for file in (ROOT / part).rglob("*.py")
+    ]
+    named = set(re.findall(r"`([\w/.]+\.py)`", page.read_text(encoding="utf-8")))
+    assert not [name for name in named if not any(file.endswith(f"/{name}") for file in there)]

@@ -1,6 +1,6 @@
 """selftaught: audited rationale datasets from questions with known answers.
 
-From Python: `open_store(path).sql(query)` gives a polars frame; `open_room`, `load_recipe` and the stages of `pipeline` are
+From Python: `open_store(path).sql(query)` gives a polars frame; `open_room`, `load_recipe` and the modules of `stages` are
 what the command line is made of.
 """
 

@@ -19,7 +19,7 @@ from faults.labs import running_lab
 from selftaught_builder.room.room import open_room
 from selftaught_builder.sampling.task import Tally
 from selftaught_builder.stages.watcher import Silent
-from support.rooms import store_of, write_room
+from support.rooms import server_room, store_of
 from support.stages import sample
 
 TIMEOUT, RETRIES, CONCURRENCY, SHARE = 5.0, 3, 64, 0.3
@@ -66,7 +66,7 @@ def main() -> None:
     cases = [case.name for case in CASES if case.quick and case.lab and not case.stops and case.name not in TOO_LARGE]
     watching = Watching()
     with running_lab() as lab, tempfile.TemporaryDirectory() as scratch:
-        folder = write_room(
+        folder = server_room(
             Path(scratch) / "room",
             lab.url,
             questions=count // 2,

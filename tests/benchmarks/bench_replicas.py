@@ -16,7 +16,7 @@ from common import machine, table
 from selftaught_builder.room.room import open_room
 from selftaught_builder.serving.ports import free_port
 from support import servers
-from support.rooms import attempts, write_room
+from support.rooms import attempts, server_room
 from support.stages import sample
 
 LATENCY, CONCURRENCY, K = 0.1, 16, 4
@@ -63,7 +63,7 @@ def run(second: Any, count: int) -> dict[str, Any]:
             (scratch / name).mkdir()
         first = stack.enter_context(standing(scratch / "a"))
         replicas = [{"base_url": stack.enter_context(second(scratch / "b"))}] if second else []
-        folder = write_room(
+        folder = server_room(
             scratch / "room",
             first,
             questions=count // K,

@@ -17,7 +17,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,14 @@ import yaml
 
 from selftaught_builder.cli.show.progress import Display
 from selftaught_builder.evaluation.summary import Evaluation, recorded
-from selftaught_builder.loop.loop import Loop, Ran
+from selftaught_builder.loop.loop import Loop
 from selftaught_builder.loop.steps import Step
 from selftaught_builder.room.room import Room, open_room
+from selftaught_builder.scope import scoped
+from selftaught_builder.stages.context import RoundContext
+from selftaught_builder.stages.result import StageResult
+from selftaught_builder.stages.stage import Stage
+from selftaught_builder.store import run_sql
 
 ROOM = Path(__file__).parents[2] / "datasets" / "sums"
 ROUNDS = 2
@@ -37,21 +42,32 @@ ROUNDS = 2
 class UnfilteredLoop(Loop):
     """A loop that trains on everything sampled, right or wrong. selftaught itself refuses to, so its export is written here."""
 
-    def _export(self, step: Step, ran: Ran) -> dict[str, Any]:
-        attempts = """(SELECT a.*, q.question AS text FROM attempts a JOIN questions q ON q.hash = a.question
-            WHERE a.kind = 'sampled' AND a.error IS NULL AND a.finish_reason = 'stop')"""
-        query, parameters = self._turn(step.round).scope(self.room).select(attempts)
-        found = self.store.sql(f"SELECT text, completion FROM ({query}) ORDER BY key", parameters)
-        rows = [
-            {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": completion}]}
-            for text, completion in found.unique(maintain_order=True).iter_rows()
-        ]
-        digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:8]
-        name = f"unfiltered-r{step.round}-{digest}"
-        data = self.room.folder / name / "data"
-        data.mkdir(parents=True, exist_ok=True)
-        pl.DataFrame(rows).write_parquet(data / "train-00000-of-00001.parquet")
-        return {"version": name, "rows": len(rows)}
+    def stage_of(self, step: Step) -> Stage:
+        """Return the step's stage; in the place of `export` one that filters nothing."""
+        stage = super().stage_of(step)
+        return replace(stage, run=export_unfiltered) if step.stage == "export" else stage
+
+
+_UNFILTERED = """
+SELECT q.question AS text, a.completion
+FROM scoped s JOIN attempts a ON a.id = s.attempt JOIN questions q ON q.hash = a.question
+WHERE a.kind = 'sampled' AND a.error IS NULL AND a.finish_reason = 'stop' ORDER BY a.key"""
+
+
+def export_unfiltered(context: RoundContext) -> StageResult:
+    """Write every sample of the round as a dataset version that the store knows nothing of."""
+    with scoped(context.workspace.store, context.scope()) as connection:
+        found = run_sql(connection, _UNFILTERED)
+    rows = [
+        {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": completion}]}
+        for text, completion in found.unique(maintain_order=True).iter_rows()
+    ]
+    digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:8]
+    name = f"unfiltered-r{context.round}-{digest}"
+    data = context.room.folder / name / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    pl.DataFrame(rows).write_parquet(data / "train-00000-of-00001.parquet")
+    return StageResult(facts={"version": name, "rows": len(rows)})
 
 
 @dataclass(frozen=True)

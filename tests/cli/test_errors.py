@@ -15,7 +15,7 @@ import pytest
 
 from selftaught_builder.store import open_store
 from support.command import COMMAND, environment, selftaught
-from support.stores import Scripted, write_room
+from support.stores import Scripted, scripted_room
 
 COMMANDS = ("sample", "status", "run")
 
@@ -33,7 +33,7 @@ def amended(**keys: Any) -> Callable[[Path], None]:
     """Return what makes the room anew with these keys in its recipe."""
 
     def write(room: Path) -> None:
-        write_room(room, **keys)
+        scripted_room(room, **keys)
 
     return write
 
@@ -243,7 +243,7 @@ def check_complaint(done: subprocess.CompletedProcess[str], said: list[str]) -> 
 
 @pytest.fixture
 def room(tmp_path: Path) -> Path:
-    return write_room(tmp_path / "sums")
+    return scripted_room(tmp_path / "sums")
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -280,7 +280,7 @@ def test_a_policy_that_fails_on_the_data_is_said(tmp_path: Path) -> None:
 
 
 def test_a_wrong_input_changes_nothing(room: Path) -> None:
-    write_room(room, keep="answr = 'pass'")
+    scripted_room(room, keep="answr = 'pass'")
     before = {path: path.read_bytes() for path in room.rglob("*")}
     assert selftaught("run", room).returncode == 2
     assert {path: path.read_bytes() for path in room.rglob("*")} == before
@@ -355,28 +355,28 @@ def test_sql_gives_the_text_as_it_is_to_a_script(hostile: Scripted) -> None:
 
 
 @pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["recipe", "show"]], ids=str)
-def test_a_full_output_is_said(scripted_room: Path, command: list[str]) -> None:
+def test_a_full_output_is_said(room_of_attempts: Path, command: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [*COMMAND, *command, scripted_room], env=environment(), stdout=full, stderr=subprocess.PIPE, check=False
+            [*COMMAND, *command, room_of_attempts], env=environment(), stdout=full, stderr=subprocess.PIPE, check=False
         )
     assert done.returncode == 1
     assert b"Traceback" not in done.stderr
     assert b"No space left" in done.stderr
 
 
-def test_closed_streams_are_done_without(scripted_room: Path) -> None:
+def test_closed_streams_are_done_without(room_of_attempts: Path) -> None:
     def close() -> None:
         os.closerange(0, 3)
 
-    for command in (["recipe", "schema"], ["sql", str(scripted_room), "SELECT 1", "--json"], ["--help"]):
+    for command in (["recipe", "schema"], ["sql", str(room_of_attempts), "SELECT 1", "--json"], ["--help"]):
         done = subprocess.run([*COMMAND, *command], env=environment(), preexec_fn=close, check=False)
         assert done.returncode == 0, command
 
 
-def test_a_query_can_be_interrupted(scripted_room: Path) -> None:
+def test_a_query_can_be_interrupted(room_of_attempts: Path) -> None:
     query = "SELECT sum(a.range * b.range) FROM range(100000000) a, range(100000000) b"
-    with subprocess.Popen([*COMMAND, "sql", scripted_room, query], env=environment(), stderr=subprocess.PIPE) as run:
+    with subprocess.Popen([*COMMAND, "sql", room_of_attempts, query], env=environment(), stderr=subprocess.PIPE) as run:
         process = psutil.Process(run.pid)
         while run.poll() is None and process.cpu_times().user < 4:  # well past the imports, and inside the query
             time.sleep(0.1)
@@ -390,5 +390,5 @@ def test_a_query_can_be_interrupted(scripted_room: Path) -> None:
 
 
 @pytest.fixture
-def scripted_room(tmp_path: Path) -> Path:
+def room_of_attempts(tmp_path: Path) -> Path:
     return Scripted(tmp_path / "sums").room.folder

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from selftaught_builder.cli.app import main
-from support.rooms import attempts, start_cli, write_room
+from support.rooms import attempts, server_room, start_cli
 from support.servers import OpenAIServer
 
 PROBE = 5
@@ -26,7 +26,7 @@ def room_of(folder: Path, server: OpenAIServer, budget: dict[str, Any], **sectio
     """Write a room of thirty questions with a budget, whose policy keeps every right answer."""
     sample = {"k": 1, "max_tokens": 20, "concurrency": 4, "budget": budget}
     given = {"verify": ["answer", "hint_leak"], "keep": "true", **sections}
-    return write_room(folder, server.url, questions=30, sample=sample, **given)
+    return server_room(folder, server.url, questions=30, sample=sample, **given)
 
 
 def hold_out_half(folder: Path) -> None:

@@ -22,7 +22,7 @@ from selftaught_builder.concurrency.pace import Pace
 from selftaught_builder.endpoints import Identity, Reply
 from selftaught_builder.room.room import open_room
 from support import servers
-from support.rooms import attempts, start_cli, write_room
+from support.rooms import attempts, server_room, start_cli
 from support.servers import OpenAIServer
 from support.sglang import wait_until
 from support.stages import sample as sample_room
@@ -220,7 +220,7 @@ def test_a_server_of_ours_keeps_its_slots_and_a_number_is_a_number() -> None:
 def test_the_limit_comes_near_what_the_server_takes(openai_server: OpenAIServer, tmp_path: Path, most: int) -> None:
     openai_server.configure(latency=0.05, most=most)
     sample = {"k": 4, "concurrency": "auto"}
-    folder = write_room(tmp_path / "room", openai_server.url, questions=40 * most // 4, sample=sample)
+    folder = server_room(tmp_path / "room", openai_server.url, questions=40 * most // 4, sample=sample)
     asked = sample_room(open_room(folder))
     assert asked.tally.completions == 40 * most // 4 * 4
     seen = openai_server.stats()
@@ -235,14 +235,14 @@ def test_a_server_that_takes_everything_is_asked_for_more_than_in_the_beginning(
 ) -> None:
     openai_server.configure(latency=0.05)
     sample = {"k": 4, "concurrency": "auto"}
-    sample_room(open_room(write_room(tmp_path / "room", openai_server.url, questions=250, sample=sample)))
+    sample_room(open_room(server_room(tmp_path / "room", openai_server.url, questions=250, sample=sample)))
     assert START < openai_server.stats()["in_flight_max"] <= 64 * CAP
 
 
 def test_a_dead_endpoint_is_not_hammered(openai_server: OpenAIServer, tmp_path: Path) -> None:
     openai_server.configure(faults=[{"kind": "reset", "after": PROBE + 40}])
     sample, settings = {"k": 2, "concurrency": 8}, {"retries": 1}
-    room = open_room(write_room(tmp_path / "room", openai_server.url, questions=200, endpoint=settings, sample=sample))
+    room = open_room(server_room(tmp_path / "room", openai_server.url, questions=200, endpoint=settings, sample=sample))
     with pytest.raises(SelftaughtError, match="gives no completions any more"):
         sample_room(room)
     failed = [row for row in attempts(room) if row["error"]]
@@ -258,7 +258,7 @@ def test_a_server_that_comes_back_is_asked_again(tmp_path: Path) -> None:
         port = urlsplit(server.url).port
         server.configure(latency=0.1)
         sample = {"k": 4, "concurrency": 8}
-        folder = write_room(tmp_path / "room", server.url, questions=50, sample=sample)
+        folder = server_room(tmp_path / "room", server.url, questions=50, sample=sample)
         run = stack.enter_context(start_cli("sample", folder, stderr=stack.enter_context(said.open("wb"))))
         wait_until(lambda: server.stats()["requests"] > PROBE + 20, seconds=60)
         first.close()

@@ -20,7 +20,7 @@ from selftaught_builder.loop.loop import Loop
 from selftaught_builder.room.room import open_room
 from selftaught_builder.stages.watcher import Silent
 from support import servers
-from support.rooms import write_room
+from support.rooms import server_room
 from support.trainings import interpreter
 
 HOOK, STAND_IN = (Path(servers.__file__).with_name(name) for name in ("serve_hook.py", "trainer_stand_in.py"))
@@ -148,7 +148,7 @@ class HandingOver:
 
 
 def _write(folder: Path, server: servers.OpenAIServer) -> None:
-    write_room(
+    server_room(
         folder,
         server.url,
         questions=8,

@@ -25,7 +25,7 @@ from selftaught_builder.common.keys import seed_of
 from selftaught_builder.store import open_store, schema
 from selftaught_builder.store.journal import read_segment
 from support.command import environment
-from support.rooms import cli, start_cli, write_room
+from support.rooms import cli, server_room, start_cli
 
 # Each is tried again within the run; together they are two tries in a hundred.
 FAULTS = ("429", "500", "reset", "hang-up", "half a body")
@@ -212,7 +212,7 @@ class Killing:
 
 def write_sums(folder: Path, lab: RunningLab, *, attempts: int, concurrency: int) -> Path:
     """Write a room of sums, with four samples a question."""
-    return write_room(
+    return server_room(
         folder,
         lab.url,
         questions=attempts // Killing.K,

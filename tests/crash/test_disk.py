@@ -20,7 +20,7 @@ from faults.labs import RunningLab, running_lab
 from selftaught_builder.common.errors import StoreBusyError, StoreError
 from selftaught_builder.store import open_store
 from support.command import environment, selftaught
-from support.rooms import attempts, write_room
+from support.rooms import attempts, server_room
 from support.stores import Scripted
 
 COPIES = 25
@@ -45,7 +45,7 @@ def lab() -> Iterator[RunningLab]:
 
 
 def test_a_disk_that_fills_up_while_sampling_keeps_what_had_arrived(lab: RunningLab, tmp_path: Path) -> None:
-    room = write_room(tmp_path / "room", lab.url, questions=200, sample={"k": 2, "concurrency": 4})
+    room = server_room(tmp_path / "room", lab.url, questions=200, sample={"k": 2, "concurrency": 4})
     lab.script()
     open_store(room / "store.duckdb", create=True)
     limit = (room / "store.duckdb").stat().st_size  # no file grows beyond it: the journal's segment meets it first

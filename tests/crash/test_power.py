@@ -21,7 +21,7 @@ from selftaught_builder.store import open_store
 from selftaught_builder.store.database import Store
 from selftaught_builder.store.journal import Journal, read_segment
 from support.command import environment
-from support.rooms import attempts, write_room
+from support.rooms import attempts, server_room
 from support.stages import sample
 from support.stores import Scripted
 
@@ -121,7 +121,7 @@ def a_segment_ends_in_half_a_record(segments: list[Path]) -> int:
 def test_a_damaged_journal_costs_only_what_is_damaged_and_running_again_completes(
     lab: RunningLab, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    room = write_room(tmp_path / "room", lab.url, questions=9, sample={"k": 1, "concurrency": 1})
+    room = server_room(tmp_path / "room", lab.url, questions=9, sample={"k": 1, "concurrency": 1})
     lab.script()
     with monkeypatch.context() as patch:  # a run whose commits never come, and whose power is cut
         patch.setattr(Store, "commit_journal", lambda store, patience=0.0: 0)
@@ -154,7 +154,7 @@ def test_a_damaged_journal_costs_only_what_is_damaged_and_running_again_complete
 def test_prompts_that_are_lost_while_their_attempts_stay_are_stored_again_and_nothing_is_asked(
     lab: RunningLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room = write_room(tmp_path / "room", lab.url, questions=6, sample={"k": 3, "concurrency": 2})
+    room = server_room(tmp_path / "room", lab.url, questions=6, sample={"k": 3, "concurrency": 2})
     lab.script()
     with monkeypatch.context() as patch:
         patch.setattr(Store, "commit_journal", lambda store, patience=0.0: 0)

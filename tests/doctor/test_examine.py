@@ -20,7 +20,7 @@ from selftaught_builder.store import open_store
 from selftaught_builder.store.lock import WriterLock, holder
 from support.command import environment, selftaught
 from support.inside import inside
-from support.rooms import write_room
+from support.rooms import server_room
 from support.servers import OpenAIServer
 
 KEY = "sk-doctor-canary"
@@ -43,7 +43,7 @@ def test_a_room_in_order_passes_and_nothing_is_written(
 ) -> None:
     openai_server.configure(models=["stand-in"], api_key=KEY)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    room = write_room(tmp_path / "room", openai_server.url)
+    room = server_room(tmp_path / "room", openai_server.url)
     assert inside("sample", room, "--json").returncode == 0
     openai_server.configure(api_key=KEY)
     before = tree(tmp_path)
@@ -67,7 +67,7 @@ def _parts(findings: list[dict[str, str]]) -> set[str]:
 
 
 def test_without_a_room_or_with_no_endpoint_nobody_is_asked(tmp_path: Path, openai_server: OpenAIServer) -> None:
-    room = write_room(tmp_path / "room", openai_server.url)
+    room = server_room(tmp_path / "room", openai_server.url)
     for arguments in ((), (room, "--no-endpoint")):
         done = inside("doctor", *arguments)
         assert done.returncode == 0, done.stdout
@@ -123,7 +123,7 @@ def test_what_is_wrong_is_said_with_its_mend(
     sections, spoil, part, level, said = CASES[case]
     if case == "trainer":
         monkeypatch.setenv("SELFTAUGHT_TRAINER", str(tmp_path / "nowhere"))
-    room = write_room(tmp_path / "room", openai_server.url, **sections)
+    room = server_room(tmp_path / "room", openai_server.url, **sections)
     if spoil:
         spoil(room)
     before = tree(room)
@@ -144,7 +144,7 @@ def test_a_missing_room_is_one_line_of_the_examination(tmp_path: Path) -> None:
 def test_a_refused_key_and_a_short_context_are_said(
     tmp_path: Path, openai_server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room = write_room(tmp_path / "room", openai_server.url)
+    room = server_room(tmp_path / "room", openai_server.url)
     openai_server.configure(api_key="another")
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     done = inside("doctor", room)
@@ -160,7 +160,7 @@ def test_a_refused_key_and_a_short_context_are_said(
 
 
 def test_whoever_writes_is_named(tmp_path: Path, openai_server: OpenAIServer) -> None:
-    room = write_room(tmp_path / "room", openai_server.url)
+    room = server_room(tmp_path / "room", openai_server.url)
     path = room / "store.duckdb"
     open_store(path, create=True)
     assert holder(path) is None
@@ -171,7 +171,7 @@ def test_whoever_writes_is_named(tmp_path: Path, openai_server: OpenAIServer) ->
 
 
 def test_it_fits_into_eighty_columns(tmp_path: Path) -> None:
-    room = write_room(tmp_path / "room", "http://127.0.0.1:9/v1", train={})
+    room = server_room(tmp_path / "room", "http://127.0.0.1:9/v1", train={})
     done = selftaught("doctor", room, env=environment(COLUMNS="80", SELFTAUGHT_TRAINER="/nowhere"))
     assert done.returncode == 1
     assert max(map(len, done.stdout.splitlines())) <= 80

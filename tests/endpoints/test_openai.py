@@ -16,7 +16,7 @@ from selftaught_builder.endpoints import Reply, Request, openai
 from selftaught_builder.endpoints.openai import OpenAIEndpoint
 from selftaught_builder.recipe import EndpointSettings
 from selftaught_builder.room.room import open_room
-from support.rooms import attempts, cli, write_room
+from support.rooms import attempts, cli, server_room
 from support.servers import OpenAIServer
 from support.stages import sample as sample_room
 
@@ -37,7 +37,7 @@ def ask(url: str, *, style: str = "chat", seed: int = 3, **settings: Any) -> Rep
 
 @pytest.fixture
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("selftaught_builder.sampling.retry.FIRST_WAIT", 0.06)
+    monkeypatch.setattr("selftaught_builder.sampling.retry.FIRST_WAIT", 0.12)
 
 
 def raw(body: object, kind: str = "application/json") -> dict[str, Any]:
@@ -134,7 +134,7 @@ def test_a_redirect_is_refused_and_the_key_goes_nowhere_else(
 
 def test_every_try_is_a_row(openai_server: OpenAIServer, tmp_path: Path, quick_retries: None) -> None:
     openai_server.configure(faults=[{"kind": "status", "status": 500, "first": 2}])
-    room = open_room(write_room(tmp_path / "room", openai_server.url, questions=3, sample={"k": 1}))
+    room = open_room(server_room(tmp_path / "room", openai_server.url, questions=3, sample={"k": 1}))
     asked = sample_room(room)
     rows = attempts(room)
     assert (asked.tally.requests, asked.tally.retries, asked.tally.completions) == (9, 6, 3)
@@ -148,7 +148,7 @@ def test_what_trying_again_cannot_help_is_tried_once(
     openai_server: OpenAIServer, tmp_path: Path, quick_retries: None
 ) -> None:
     openai_server.configure(faults=[{"kind": "status", "status": 400}])
-    room = open_room(write_room(tmp_path / "room", openai_server.url, questions=3, sample={"k": 1}))
+    room = open_room(server_room(tmp_path / "room", openai_server.url, questions=3, sample={"k": 1}))
     asked = sample_room(room)
     assert (asked.tally.requests, asked.tally.failed) == (3, 3)
     openai_server.configure()
@@ -161,7 +161,7 @@ def test_a_refused_key_is_wrong_input(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
     openai_server.configure(api_key="another")
-    folder = write_room(tmp_path / "room", openai_server.url)
+    folder = server_room(tmp_path / "room", openai_server.url)
     done = cli("sample", folder)
     assert done.returncode == 2
     assert "OPENAI_API_KEY" in done.stderr
@@ -192,7 +192,7 @@ def test_a_wrong_endpoint_is_an_input_error_before_anything_is_asked(
     openai_server: OpenAIServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, str], told: str
 ) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    room = open_room(write_room(tmp_path / "room", openai_server.url, endpoint=change))
+    room = open_room(server_room(tmp_path / "room", openai_server.url, endpoint=change))
     with pytest.raises(EndpointError) as raised:
         sample_room(room)
     assert told in str(raised.value)
@@ -203,7 +203,7 @@ def test_a_wrong_endpoint_is_an_input_error_before_anything_is_asked(
 
 def test_a_server_that_lists_no_models_is_used_all_the_same(openai_server: OpenAIServer, tmp_path: Path) -> None:
     openai_server.configure(models=None)
-    room = open_room(write_room(tmp_path / "room", openai_server.url, questions=2))
+    room = open_room(server_room(tmp_path / "room", openai_server.url, questions=2))
     assert sample_room(room).tally.completions == 4
 
 
@@ -211,7 +211,7 @@ def test_a_gone_endpoint_stops_the_run_and_everything_is_kept(
     openai_server: OpenAIServer, tmp_path: Path, quick_retries: None
 ) -> None:
     openai_server.configure(faults=[{"kind": "reset", "after": 105}])
-    room = open_room(write_room(tmp_path / "room", openai_server.url, questions=200, endpoint={"retries": 1}))
+    room = open_room(server_room(tmp_path / "room", openai_server.url, questions=200, endpoint={"retries": 1}))
     with pytest.raises(SelftaughtError, match="gives no completions any more") as raised:
         sample_room(room)
     assert raised.value.exit_code == 1
@@ -225,7 +225,7 @@ def test_a_gone_endpoint_stops_the_run_and_everything_is_kept(
 
 def test_a_key_withdrawn_stops_the_run_at_once(openai_server: OpenAIServer, tmp_path: Path) -> None:
     openai_server.configure(faults=[{"kind": "status", "status": 401, "after": 25}])
-    room = open_room(write_room(tmp_path / "room", openai_server.url, questions=200))
+    room = open_room(server_room(tmp_path / "room", openai_server.url, questions=200))
     with pytest.raises(SelftaughtError, match="auth"):
         sample_room(room)
     assert openai_server.stats()["requests"] <= 25 + 2 * 8
@@ -234,7 +234,7 @@ def test_a_key_withdrawn_stops_the_run_at_once(openai_server: OpenAIServer, tmp_
 def test_the_concurrency_asked_for_is_used_and_never_exceeded(openai_server: OpenAIServer, tmp_path: Path) -> None:
     openai_server.configure(latency=0.05)
     sample = {"k": 4, "concurrency": 24}
-    sample_room(open_room(write_room(tmp_path / "room", openai_server.url, questions=60, sample=sample)))
+    sample_room(open_room(server_room(tmp_path / "room", openai_server.url, questions=60, sample=sample)))
     assert openai_server.stats()["in_flight_max"] == 24
 
 
@@ -242,7 +242,7 @@ def test_known_weights_are_shared_between_runs(openai_server: OpenAIServer, tmp_
     weights = tmp_path / "weights.gguf"
     weights.write_bytes(b"first round")
     openai_server.configure(extra={"/props": {"model_path": str(weights)}})
-    folder = write_room(tmp_path / "room", openai_server.url, questions=5)
+    folder = server_room(tmp_path / "room", openai_server.url, questions=5)
     assert sample_room(open_room(folder, run="one")).tally.completions == 10
     assert sample_room(open_room(folder, run="two")).reused == 10
     weights.write_bytes(b"second round")
@@ -250,7 +250,7 @@ def test_known_weights_are_shared_between_runs(openai_server: OpenAIServer, tmp_
 
 
 def test_unknown_weights_are_shared_within_a_run_only(openai_server: OpenAIServer, tmp_path: Path) -> None:
-    folder = write_room(tmp_path / "room", openai_server.url, questions=5)
+    folder = server_room(tmp_path / "room", openai_server.url, questions=5)
     assert sample_room(open_room(folder, run="one")).tally.completions == 10
     again = sample_room(open_room(folder, run="one"))
     assert (again.reused, again.tally.requests) == (10, 0)
@@ -262,13 +262,13 @@ def test_unknown_weights_are_shared_within_a_run_only(openai_server: OpenAIServe
 
 def test_sglangs_weight_version_is_the_weights(openai_server: OpenAIServer, tmp_path: Path) -> None:
     openai_server.configure(extra={"/get_model_info": {"model_path": "m", "weight_version": "round-2"}})
-    folder = write_room(tmp_path / "room", openai_server.url, questions=1)
+    folder = server_room(tmp_path / "room", openai_server.url, questions=1)
     sample_room(open_room(folder))
     assert {row["weights"] for row in attempts(folder)} == {"weight_version:m@round-2"}
 
 
 def test_the_probe_says_what_the_server_honours(openai_server: OpenAIServer, tmp_path: Path) -> None:
-    folder = write_room(tmp_path / "room", openai_server.url, questions=1)
+    folder = server_room(tmp_path / "room", openai_server.url, questions=1)
     sample_room(open_room(folder))
     assert all(row["seed_honoured"] is True for row in attempts(folder))
     honours = open_room(folder).store().sql("SELECT honours FROM rounds")["honours"][0]
@@ -326,7 +326,7 @@ def test_weights_that_cannot_be_hashed_are_unknown(openai_server: OpenAIServer, 
     (tmp_path / "checkpoint" / "pytorch_model.bin").write_bytes(b"not safetensors")
     for number, name in enumerate(("pipe", "checkpoint", "missing")):
         openai_server.configure(extra={"/props": {"model_path": str(tmp_path / name)}})
-        room = open_room(write_room(tmp_path / f"room{number}", openai_server.url, questions=1))
+        room = open_room(server_room(tmp_path / f"room{number}", openai_server.url, questions=1))
         assert sample_room(room).tally.completions == 2
         assert {row["weights"] for row in attempts(room)} == {"unknown"}
 

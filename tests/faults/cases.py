@@ -236,8 +236,8 @@ def bounds() -> str:
     """Return what bounds a request, as a table in Markdown."""
     from selftaught_builder.concurrency.breaker import BREAK_AFTER, LONGEST_PAUSE
     from selftaught_builder.endpoints import bodies, openai, replies
+    from selftaught_builder.sampling.failures import GONE_AFTER, REFUSED_AFTER
     from selftaught_builder.sampling.retry import LONGEST_RETRY_AFTER, LONGEST_WAIT
-    from selftaught_builder.sampling.sampler import GONE_AFTER, REFUSED_AFTER
 
     rows = {
         "a request, from sending to the last byte": "`endpoint.timeout`",

@@ -29,7 +29,7 @@ from selftaught_builder.training import Trainer
 from support import sglang
 from support.command import COMMAND, environment
 from support.inside import inside
-from support.rooms import attempts, write_room
+from support.rooms import attempts, server_room
 from support.servers import OpenAIServer
 
 CANARY = "sk-Canary+7/f?=&Zx0123456789"  # has characters that an encoding would change
@@ -136,7 +136,7 @@ def test_the_key_is_nowhere_after_everything_was_done_with_it(
     for name in ("OPENAI_API_KEY", "HF_TOKEN", "WANDB_API_KEY"):
         monkeypatch.setenv(name, CANARY)
     openai_server.configure(api_key=CANARY, models=["stand-in"])
-    room = write_room(tmp_path / "room", openai_server.url)
+    room = server_room(tmp_path / "room", openai_server.url)
     with Watch() as watch:
         said = {"run": call_process("run", room)}
     said |= {" ".join(arguments): call(*arguments) for arguments in script(room)}
@@ -148,7 +148,7 @@ def test_the_key_is_nowhere_after_everything_was_done_with_it(
     }
     for name, faults in told.items():
         openai_server.configure(api_key=CANARY, models=["stand-in"], faults=faults)
-        mean = write_room(tmp_path / name, openai_server.url, endpoint={"retries": 0}, questions=2)
+        mean = server_room(tmp_path / name, openai_server.url, endpoint={"retries": 0}, questions=2)
         for command in ("sample", "status", "doctor"):
             said[f"{name} {command}"] = call(command, mean)
     openai_server.configure(api_key="another")
@@ -343,7 +343,7 @@ def test_a_file_without_a_key_is_named_and_not_shown(tmp_path: Path, text: str |
     ],
 )
 def test_a_key_in_the_place_of_its_name_is_wrong_and_not_shown(tmp_path: Path, endpoint: dict[str, Any]) -> None:
-    room = write_room(tmp_path / "room", "http://127.0.0.1:9/v1", endpoint=endpoint)
+    room = server_room(tmp_path / "room", "http://127.0.0.1:9/v1", endpoint=endpoint)
     for command in ("sample", "doctor", "status"):
         done = inside(command, room)
         assert done.returncode in (1, 2)
@@ -351,7 +351,7 @@ def test_a_key_in_the_place_of_its_name_is_wrong_and_not_shown(tmp_path: Path, e
 
 
 def test_a_key_in_the_place_of_its_file_is_not_shown(tmp_path: Path) -> None:
-    room = write_room(tmp_path / "room", "http://127.0.0.1:9/v1", endpoint={"api_key_file": CANARY})
+    room = server_room(tmp_path / "room", "http://127.0.0.1:9/v1", endpoint={"api_key_file": CANARY})
     for command in ("sample", "doctor"):
         done = inside(command, room)
         assert done.returncode in (1, 2)
@@ -361,7 +361,7 @@ def test_a_key_in_the_place_of_its_file_is_not_shown(tmp_path: Path) -> None:
 
 def test_a_key_out_of_a_file_is_nowhere_either(tmp_path: Path, openai_server: OpenAIServer) -> None:
     file = write_key(tmp_path / "key", mode=0o644)
-    room = write_room(
+    room = server_room(
         tmp_path / "room", openai_server.url, endpoint={"api_key_file": "../key", "retries": 0}, keep="answer-only"
     )
     told = [{"kind": "none", "every": 2, "payload": {"id": CANARY, "model": CANARY}},

@@ -30,7 +30,7 @@ from selftaught_builder.recipe import EndpointSettings
 from selftaught_builder.serving.external import ExternalServing
 from selftaught_builder.serving.sglang.routes import Routes
 from support.inside import inside
-from support.rooms import write_room
+from support.rooms import server_room
 
 KEY = "sk-canary-5e1f7a09d3"
 HUGE = 10_000_000
@@ -230,7 +230,7 @@ def test_a_command_that_brings_up_something_odd(says: Says, tmp_path: Path, name
 @pytest.mark.parametrize("name", ["huge text", "NaN", "broken chunks"])
 def test_the_doctor_survives_it(says: Says, tmp_path: Path, name: str) -> None:
     says.response = WIRE[name]
-    room = write_room(tmp_path / "room", says.url, endpoint={"model": "m", "retries": 0}, questions=1)
+    room = server_room(tmp_path / "room", says.url, endpoint={"model": "m", "retries": 0}, questions=1)
     for lists in (False, True):
         says.lists = lists
         done = inside("doctor", room)

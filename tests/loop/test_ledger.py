@@ -30,7 +30,7 @@ from selftaught_builder.training import Trained, Trainer
 from support.command import selftaught
 from support.rooms import start_cli
 from support.sglang import wait_until
-from support.stores import EXAMPLES, WHO, Scripted, write_room
+from support.stores import EXAMPLES, WHO, Scripted, scripted_room
 
 ROWS = [{"question": f"How much is {n} + {n}?", "answer": str(2 * n)} for n in range(1, 25)]
 BASE = Path(__file__).parents[2] / "datasets" / "sums" / "base"
@@ -49,7 +49,7 @@ def looping(**keys: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def room(trainer: Trainer, tmp_path: Path) -> Room:
-    return open_room(write_room(tmp_path / "room", ROWS, **looping()))
+    return open_room(scripted_room(tmp_path / "room", ROWS, **looping()))
 
 
 def finish(room: Room, *steps: str, version: str = "v1-00000000") -> None:
@@ -167,7 +167,7 @@ def test_a_training_keeps_others_from_writing_until_it_is_recorded(
 def test_ctrl_c_while_a_server_starts_ends_the_run_at_once(room: Room) -> None:
     """In an event loop the first Ctrl-C would wait for the start, which may take half an hour."""
     hook = {"start": ["sh", "-c", "touch started; exec sleep 600"], "startup": 600}
-    write_room(room.folder, ROWS, **looping(endpoint={**room.recipe.endpoint.model_dump(), "external": hook}))
+    scripted_room(room.folder, ROWS, **looping(endpoint={**room.recipe.endpoint.model_dump(), "external": hook}))
     with start_cli("run", room.folder, stdout=DEVNULL, stderr=PIPE) as run:
         try:
             wait_until((room.folder / "started").exists)

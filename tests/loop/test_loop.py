@@ -22,7 +22,7 @@ from selftaught_builder.room.room import open_room
 from selftaught_builder.stages.table import STAGES
 from selftaught_builder.training import Trainer
 from support import servers
-from support.rooms import cli, start_cli, write_room
+from support.rooms import cli, server_room, start_cli
 
 HOOK = Path(servers.__file__).with_name("serve_hook.py")
 CONCURRENCY = 4
@@ -37,7 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.OpenAIS
 
 def loop_room(folder: Path, server: servers.OpenAIServer, base: Path, *, latency: float = 0.0) -> Path:
     hook = [sys.executable, str(HOOK), server.root, str(latency)]
-    return write_room(
+    return server_room(
         folder,
         server.url,
         questions=40,

@@ -31,7 +31,7 @@ from selftaught_builder.selection.reading import reading
 from selftaught_builder.verification import chosen_verifiers, verify, versions_of
 from support.reading import failed_in, funnel_of
 from support.rooms import cli, start_cli
-from support.rooms import write_room as write_sums
+from support.rooms import server_room as write_sums
 from support.servers import OpenAIServer
 from support.stages import check, sample, verify_room
 from support.stores import Scripted

@@ -14,8 +14,8 @@ import pytest
 from selftaught_builder.common.errors import InputError
 from selftaught_builder.evaluation.summary import recorded
 from selftaught_builder.report import LoopReport, collect
-from selftaught_builder.report.figure import as_svg, write_png
 from selftaught_builder.report.page import visible, write_html
+from selftaught_builder.report.plot import as_svg, write_png
 from selftaught_builder.report.tables import best_line, tables
 from selftaught_builder.selection.filter import compile_filter
 from selftaught_builder.selection.reading import reading

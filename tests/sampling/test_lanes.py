@@ -26,11 +26,11 @@ from selftaught_builder.loop.ledger import shaping_hash
 from selftaught_builder.recipe import EndpointSettings, load_recipe
 from selftaught_builder.room.room import Room, open_room
 from selftaught_builder.sampling import lanes
-from selftaught_builder.sampling.sampler import REFUSED_AFTER
+from selftaught_builder.sampling.failures import REFUSED_AFTER
 from selftaught_builder.serving.pool import Pool
 from selftaught_builder.serving.ports import free_port
 from support import servers
-from support.rooms import attempts, cli, start_cli, write_room
+from support.rooms import attempts, cli, server_room, start_cli
 from support.servers import OpenAIServer
 from support.sglang import running, seen, wait_until, write_model
 from support.stages import sample as sample_room
@@ -47,7 +47,7 @@ def room_of(
     """A room that asks a server and some replicas of it."""
     endpoint = {"replicas": list(replicas), "share": share, **given.pop("endpoint", {})}
     folder.mkdir(exist_ok=True)
-    return open_room(write_room(folder / "room", first.url, endpoint=endpoint, **given))
+    return open_room(server_room(folder / "room", first.url, endpoint=endpoint, **given))
 
 
 def by_endpoint(room: Room, *, error: str | None = None) -> Counter[str]:
@@ -225,7 +225,7 @@ def test_two_servers_share_the_work_and_each_has_its_account(
     again = Noting()
     assert sample_room(room, again).tally.requests == 0
     assert not any("by endpoint" in note for note in again.notes)
-    alone = open_room(write_room(room.folder, other_server.url, questions=40))
+    alone = open_room(server_room(room.folder, other_server.url, questions=40))
     assert sample_room(alone).tally.requests == 0, "the replicas are no part of what is asked"
 
 
@@ -458,7 +458,7 @@ def _identities(pool: Pool) -> tuple[list[Identity], list[EndpointError]]:
 )
 def test_replicas_that_make_no_sense_are_refused(tmp_path: Path, endpoint: dict[str, Any], problem: str) -> None:
     with pytest.raises(RecipeError, match=problem):
-        load_recipe(write_room(tmp_path, "http://127.0.0.1:1/v1", endpoint=endpoint))
+        load_recipe(server_room(tmp_path, "http://127.0.0.1:1/v1", endpoint=endpoint))
 
 
 def test_a_replica_is_as_the_endpoint_but_for_what_it_says() -> None:
@@ -480,7 +480,7 @@ def test_a_replica_is_as_the_endpoint_but_for_what_it_says() -> None:
 
 def test_another_server_does_nothing_again(tmp_path: Path) -> None:
     def shaped(**endpoint: Any) -> str:
-        return shaping_hash(load_recipe(write_room(tmp_path, "http://127.0.0.1:1/v1", endpoint=endpoint)))
+        return shaping_hash(load_recipe(server_room(tmp_path, "http://127.0.0.1:1/v1", endpoint=endpoint)))
 
     assert shaped() == shaped(share=2, replicas=[{"base_url": "http://127.0.0.1:2/v1"}])
     assert shaped() != shaped(model="other")
@@ -666,7 +666,7 @@ def test_after_a_kill_whoever_is_there_goes_on_and_nothing_that_arrived_is_asked
         {"base_url": other_server.url, "replicas": [{"base_url": openai_server.url}]},
     ]
     for endpoint, k in zip(recipes, (4, 5, 6), strict=True):
-        again = write_room(room.folder, openai_server.url, questions=30, endpoint=endpoint, sample={**sample, "k": k})
+        again = server_room(room.folder, openai_server.url, questions=30, endpoint=endpoint, sample={**sample, "k": k})
         requests += sample_room(open_room(again)).tally.requests
     successes = [row["key"] for row in attempts(room) if row["error"] is None]
     assert len(successes) == len(set(successes)) == 180

@@ -1,45 +1,86 @@
-"""The retry decision is a pure function: bounded, and never longer than what somebody asked for."""
+"""The decision whether a task is tried again."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftaught_builder.common.backoff import backoff
 from selftaught_builder.endpoints.base import ERRORS, Reply
-from selftaught_builder.sampling.retry import LONGEST_RETRY_AFTER, LONGEST_WAIT, decide
+from selftaught_builder.sampling.retry import (
+    FIRST_WAIT,
+    LEAST_WAIT,
+    LONGEST_RETRY_AFTER,
+    LONGEST_WAIT,
+    SPREAD,
+    RetryDecision,
+    decide,
+    refuses,
+)
 
-FAILED = st.sampled_from(sorted(ERRORS))
-SECONDS = st.none() | st.floats(0, 1e6)
+CHANCE = st.floats(0, 1)
+AFTER = st.none() | st.floats(0, 1e6)
+FAILURES = st.builds(lambda error, after: Reply(error=error, retry_after=after), st.sampled_from(sorted(ERRORS)), AFTER)
+TRIES = {
+    "number": st.integers(1, 21),
+    "retries": st.integers(0, 20),
+    "left": st.booleans(),
+    "elsewhere": st.booleans(),
+    "chances": st.tuples(CHANCE, CHANCE),
+}
 
 
-@given(st.none() | FAILED, st.integers(1, 2000), st.integers(0, 20), SECONDS)
-def test_no_wait_is_too_long_and_no_try_too_many(
-    error: str | None, number: int, retries: int, retry_after: float | None
+def decided(reply: Reply, number: int = 1, retries: int = 5, **asked: Any) -> RetryDecision:
+    return decide(reply, number, retries, **{"left": True, "elsewhere": False, "chances": (1.0, 1.0), **asked})
+
+
+@given(st.fixed_dictionaries(TRIES))
+def test_a_completion_is_the_end(tried: dict[str, Any]) -> None:
+    assert decide(Reply("The answer is 5."), **tried) == RetryDecision(again=False)
+
+
+@given(FAILURES, st.fixed_dictionaries(TRIES))
+def test_a_failure_is_tried_again_while_there_are_tries_and_somebody_is_left(
+    reply: Reply, tried: dict[str, Any]
 ) -> None:
-    decision = decide(Reply(error=error, retry_after=retry_after), number, retries)
-    assert decision.again == (error is not None and number <= retries)
+    assert decide(reply, **tried).again == (tried["number"] <= tried["retries"] and tried["left"])
+
+
+@given(FAILURES, st.fixed_dictionaries(TRIES))
+def test_the_same_facts_and_chances_give_the_same_decision_within_bounds(reply: Reply, tried: dict[str, Any]) -> None:
+    decision = decide(reply, **tried)
+    assert decision == decide(reply, **tried)
     assert 0 <= decision.wait <= LONGEST_WAIT
-    if not decision.again:
-        return
-    assert decision.refused == (not ERRORS[error or ""])
-    assert decision.at_once_elsewhere == (number == 1)
-    assert decision.hold_back == (None if retry_after is None else min(retry_after, LONGEST_RETRY_AFTER))
+    assert decision.wait <= FIRST_WAIT * 2 ** (tried["number"] - 1)
+    if decision.again and not (tried["elsewhere"] and tried["number"] == 1):
+        assert decision.wait >= min(LEAST_WAIT, LEAST_WAIT if reply.retry_after is None else reply.retry_after)
 
 
-@given(st.integers(1, 50), st.floats(0, 1e4))
-def test_who_asks_for_time_gets_it_and_another_may_be_asked_before(number: int, retry_after: float) -> None:
-    def longest(low: float, high: float) -> float:
-        return high
+@given(FAILURES, st.fixed_dictionaries(TRIES))
+def test_an_endpoint_is_held_back_for_as_long_as_it_asked_up_to_a_limit(reply: Reply, tried: dict[str, Any]) -> None:
+    held = decide(reply, **tried).hold_back
+    if reply.retry_after is None or tried["number"] > tried["retries"]:
+        assert held is None
+    else:
+        assert held is not None
+        assert (
+            min(reply.retry_after, LONGEST_RETRY_AFTER) <= held <= min(reply.retry_after, LONGEST_RETRY_AFTER + SPREAD)
+        )
 
-    reply = Reply(error="rate_limit", retry_after=retry_after)
-    asked, unasked = decide(reply, number, 50, longest), decide(Reply(error="rate_limit"), number, 50, longest)
-    assert asked.wait <= unasked.wait
-    assert asked.hold_back is not None
+
+def test_the_first_retry_goes_to_another_at_once_and_later_ones_wait() -> None:
+    failure = Reply(error="server")
+    assert decided(failure, elsewhere=True).wait == 0
+    assert decided(failure, number=2, elsewhere=True).wait == 2
+    assert decided(failure).wait == 1
 
 
-@given(st.integers(0, 10_000), st.floats(0.001, 10), st.floats(0.001, 100), st.floats(1, 4))
-def test_waits_grow_to_the_longest(before: int, first: float, longest: float, factor: float) -> None:
-    wait = backoff(before, first, longest, factor)
-    assert min(first, longest) <= wait <= longest
-    assert wait <= backoff(before + 1, first, longest, factor)
+def test_who_asks_for_time_is_held_back_even_if_nobody_is_left() -> None:
+    assert decided(Reply(error="auth", retry_after=7.0), left=False) == RetryDecision(again=False, hold_back=7.0)
+
+
+@pytest.mark.parametrize("error", [None, *ERRORS])
+def test_an_error_that_trying_again_cannot_help_is_a_refusal(error: str | None) -> None:
+    assert refuses(Reply(error=error)) == (error is not None and not ERRORS[error])

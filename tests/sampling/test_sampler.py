@@ -10,12 +10,13 @@ import pytest
 from selftaught_builder.concurrency import Gate
 from selftaught_builder.endpoints import Reply
 from selftaught_builder.room.room import open_room
+from selftaught_builder.sampling.failures import GONE_AFTER
 from selftaught_builder.sampling.plan import Plan
 from selftaught_builder.sampling.retry import LONGEST_RETRY_AFTER, LONGEST_WAIT
-from selftaught_builder.sampling.sampler import GONE_AFTER, Sampler
+from selftaught_builder.sampling.stop import Stop
 from selftaught_builder.sampling.task import Task
 from selftaught_builder.stages.watcher import Silent
-from support.rooms import attempts, write_room
+from support.rooms import attempts, server_room
 from support.servers import OpenAIServer
 from support.stages import sample as sample_room
 
@@ -25,11 +26,11 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that the sampler would have waited between tries; it does not wait."""
     asked: list[float] = []
 
-    async def at_once(self: Sampler, seconds: float) -> bool:
+    async def at_once(self: Stop, seconds: float) -> bool:
         asked.append(seconds)
         return False
 
-    monkeypatch.setattr(Sampler, "_stopped_within", at_once)
+    monkeypatch.setattr(Stop, "within", at_once)
     monkeypatch.setattr(Gate, "hold_back", lambda self, seconds, now: None)
     return asked
 
@@ -46,7 +47,7 @@ def test_retry_after_is_honoured_up_to_a_limit(
     held: list[float] = []
     monkeypatch.setattr(Gate, "hold_back", lambda self, seconds, now: held.append(seconds))
     openai_server.configure(faults=[{"kind": "status", "status": 429, "retry_after": asked, "first": 1}])
-    sample_room(open_room(write_room(tmp_path / "room", openai_server.url, questions=3)))
+    sample_room(open_room(server_room(tmp_path / "room", openai_server.url, questions=3)))
     assert len(held) == len(waits) == 6
     assert all(least <= seconds <= least + 0.25 for seconds in held)
     assert max(waits) <= 1.0, (
@@ -57,7 +58,7 @@ def test_retry_after_is_honoured_up_to_a_limit(
 def test_waits_grow_to_a_limit(openai_server: OpenAIServer, tmp_path: Path, waits: list[float]) -> None:
     openai_server.configure(faults=[{"kind": "status", "status": 503}])
     settings, sample = {"retries": 9}, {"k": 1, "concurrency": 1}
-    room = write_room(tmp_path / "room", openai_server.url, questions=8, endpoint=settings, sample=sample)
+    room = server_room(tmp_path / "room", openai_server.url, questions=8, endpoint=settings, sample=sample)
     sample_room(open_room(room))
     by_try = [waits[start::9] for start in range(9)]
     assert [len(of_try) for of_try in by_try] == [8] * 9
@@ -85,7 +86,7 @@ def test_no_more_tasks_are_made_than_are_worked_on(
 
     monkeypatch.setattr(Plan, "__iter__", counted)
     sample = {"k": 4, "concurrency": 5}
-    room = open_room(write_room(tmp_path / "room", openai_server.url, questions=25, sample=sample))
+    room = open_room(server_room(tmp_path / "room", openai_server.url, questions=25, sample=sample))
     asked = sample_room(room, Counting())
     assert asked.tally.completions == replied[0] == made[0] == 100
     assert 0 < ahead[0] <= 5
@@ -101,14 +102,14 @@ def test_the_listener_hears_of_each_task_once_with_its_last_reply(
             heard.append((task.key, reply.error))
 
     openai_server.configure(faults=[{"kind": "status", "status": 500, "first": 2}])
-    folder = write_room(tmp_path / "room", openai_server.url, questions=4)
+    folder = server_room(tmp_path / "room", openai_server.url, questions=4)
     sample_room(open_room(folder), Hearing())
     assert Counter(heard) == Counter((row["key"], None) for row in attempts(folder) if row["error"] is None)
     assert len(heard) == 8
 
 
 def test_prompts_are_stored_once(openai_server: OpenAIServer, tmp_path: Path) -> None:
-    folder = write_room(tmp_path / "room", openai_server.url, questions=40, sample={"k": 3, "concurrency": 2})
+    folder = server_room(tmp_path / "room", openai_server.url, questions=40, sample={"k": 3, "concurrency": 2})
     sample_room(open_room(folder))
     stored = open_room(folder).store().sql("SELECT count(*) AS n, count(DISTINCT hash) AS kinds FROM prompts")
     assert stored.rows() == [(40, 40)]
@@ -122,6 +123,6 @@ def test_a_question_that_is_always_refused_does_not_keep_a_run_from_the_rest(
 ) -> None:
     openai_server.configure(faults=[{"kind": "status", "status": 400, "before": 5 + GONE_AFTER + 4}])
     sample = {"k": GONE_AFTER + 4, "concurrency": 1}
-    folder = write_room(tmp_path / "room", openai_server.url, questions=2, sample=sample)
+    folder = server_room(tmp_path / "room", openai_server.url, questions=2, sample=sample)
     asked = sample_room(open_room(folder))
     assert (asked.tally.failed, asked.tally.completions) == (GONE_AFTER + 4, GONE_AFTER + 4)

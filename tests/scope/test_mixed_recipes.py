@@ -28,7 +28,7 @@ from selftaught_builder.serving.pool import Member, Opened
 from selftaught_builder.store import run_sql
 from support.reading import accounts_of, funnel_of
 from support.stages import export, rationalize, sample, verify_room
-from support.stores import write_room
+from support.stores import scripted_room
 
 QUESTIONS = [
     {"question": f"A box holds {n} pens and {n + 3} are put in. How many?", "answer": str(2 * n + 3)}
@@ -101,7 +101,7 @@ def exported(room: Room) -> Version | None:
 
 
 def room_of(folder: Path, recipe: dict[str, Any]) -> Room:
-    write_room(folder, QUESTIONS, **recipe)
+    scripted_room(folder, QUESTIONS, **recipe)
     return open_room(folder)
 
 

@@ -38,7 +38,7 @@ from selftaught_builder.serving.sglang import options
 from selftaught_builder.serving.sglang.launch import launch_command
 from selftaught_builder.serving.supervised import Supervised
 from support import servings, sglang
-from support.rooms import attempts, write_room
+from support.rooms import attempts, server_room
 from support.sglang import gone, running, seen, wait_until, write_model
 from support.stages import sample
 
@@ -327,7 +327,7 @@ def test_a_stage_broken_off_while_the_model_loads_leaves_no_server(room: Path, m
 def test_a_server_that_dies_mid_stage_is_named_with_its_log(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAND_IN", "die_after=12")
     endpoint = {"kind": "sglang", "model": "base", "base_url": None, "retries": 0, "sglang": {"python": sys.executable}}
-    write_room(room, "", questions=40, endpoint=endpoint)
+    server_room(room, "", questions=40, endpoint=endpoint)
     with pytest.raises(SelftaughtError, match=rf"SGLang ended with status 9, its log is {room}/\S+/sglang.log"):
         sample(open_room(room))
     assert {bool(row["error"]) for row in attempts(room)} == {True, False}

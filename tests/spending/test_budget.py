@@ -24,7 +24,7 @@ from selftaught_builder.recipe import EndpointSettings, Prices, load_recipe
 from selftaught_builder.room.room import open_room
 from selftaught_builder.spending.budget import Budget, Hold
 from selftaught_builder.stages.result import Asked
-from support.rooms import attempts, cli, store_of, write_room
+from support.rooms import attempts, cli, server_room, store_of
 from support.servers import OpenAIServer
 from support.stages import rationalize, sample
 from support.watching import Noting
@@ -38,7 +38,7 @@ def sampled(folder: Path, server: OpenAIServer, budget: dict[str, Any] | None, *
     """Sample a room of thirty questions within a budget."""
     endpoint = {"prices": settings.pop("prices", None), "retries": settings.pop("retries", 5)}
     given = {"k": 4, "concurrency": 8, "max_tokens": MOST_OUT, "budget": budget, **settings}
-    return sample(open_room(write_room(folder, server.url, questions=30, endpoint=endpoint, sample=given)))
+    return sample(open_room(server_room(folder, server.url, questions=30, endpoint=endpoint, sample=given)))
 
 
 def stopped(folder: Path, server: OpenAIServer, budget: dict[str, Any], **settings: Any) -> BudgetStop:
@@ -134,7 +134,7 @@ def test_half_a_reply_counts_at_its_most(openai_server: OpenAIServer, tmp_path: 
 def test_a_questions_own_budget_passes_it_over_and_the_run_goes_on(openai_server: OpenAIServer, tmp_path: Path) -> None:
     openai_server.configure(latency=0.01)
     settings = {"k": 5, "max_tokens": MOST_OUT, "budget": {"per_question": {"attempts": 2}}}
-    folder = write_room(tmp_path / "room", openai_server.url, questions=12, sample=settings)
+    folder = server_room(tmp_path / "room", openai_server.url, questions=12, sample=settings)
     asked = sample(open_room(folder), watcher := Noting())
     assert Counter(Counter(row["question"] for row in attempts(folder)).values()) == {2: 12}
     assert (asked.tally.completions, asked.tally.withheld) == (24, 36)
@@ -145,7 +145,7 @@ def test_a_questions_own_budget_passes_it_over_and_the_run_goes_on(openai_server
 def test_all_kinds_of_attempts_and_all_stages_share_the_budget(openai_server: OpenAIServer, tmp_path: Path) -> None:
     openai_server.configure(right=0.0)
     settings = {"k": 1, "max_tokens": MOST_OUT, "budget": {"attempts": 15}}
-    folder = write_room(tmp_path / "room", openai_server.url, questions=10, sample=settings)
+    folder = server_room(tmp_path / "room", openai_server.url, questions=10, sample=settings)
     sample(open_room(folder))
     with pytest.raises(BudgetStop, match="the run"):
         rationalize(open_room(folder))
@@ -154,7 +154,7 @@ def test_all_kinds_of_attempts_and_all_stages_share_the_budget(openai_server: Op
 
 def test_a_rounds_budget_is_its_own(openai_server: OpenAIServer, tmp_path: Path) -> None:
     settings = {"k": 1, "budget": {"attempts": 25, "per_round": {"attempts": 10}}}
-    folder = write_room(tmp_path / "room", openai_server.url, questions=12, sample=settings)
+    folder = server_room(tmp_path / "room", openai_server.url, questions=12, sample=settings)
     for number, total, what in ((1, 10, "round 1"), (2, 20, "round 2"), (3, 25, "the run")):
         with pytest.raises(BudgetStop, match=f"the budget of {what}"):
             sample(open_room(folder), number=number)
@@ -163,7 +163,7 @@ def test_a_rounds_budget_is_its_own(openai_server: OpenAIServer, tmp_path: Path)
 
 def test_another_run_has_its_own_budget(openai_server: OpenAIServer, tmp_path: Path) -> None:
     settings = {"k": 1, "budget": {"attempts": 5}}
-    folder = write_room(tmp_path / "room", openai_server.url, questions=12, sample=settings)
+    folder = server_room(tmp_path / "room", openai_server.url, questions=12, sample=settings)
     for run in ("one", "two"):
         with pytest.raises(BudgetStop):
             sample(open_room(folder, run=run))
@@ -204,7 +204,7 @@ def test_dollars_without_a_price_are_wrong_input_before_anything_is_asked(
 
 def test_the_command_line_ends_with_3_and_says_how_to_go_on(openai_server: OpenAIServer, tmp_path: Path) -> None:
     settings = {"k": 2, "max_tokens": MOST_OUT, "budget": {"tokens": 400}}
-    folder = write_room(tmp_path / "room", openai_server.url, questions=30, sample=settings)
+    folder = server_room(tmp_path / "room", openai_server.url, questions=30, sample=settings)
     for command in ("sample", "run"):
         done = cli(command, folder)
         assert done.returncode == 3, done.stderr
@@ -214,7 +214,7 @@ def test_the_command_line_ends_with_3_and_says_how_to_go_on(openai_server: OpenA
         assert "Raise `sample.budget.tokens`" in said
         assert "Traceback" not in said
     settings["budget"] = {"tokens": 20_000}
-    write_room(folder, openai_server.url, questions=30, sample=settings)
+    server_room(folder, openai_server.url, questions=30, sample=settings)
     done = cli("sample", folder, "--json")
     assert done.returncode == 0
     assert json.loads(done.stdout)["reused"] > 0
@@ -222,7 +222,7 @@ def test_the_command_line_ends_with_3_and_says_how_to_go_on(openai_server: OpenA
 
 def test_a_raised_budget_does_nothing_again(tmp_path: Path) -> None:
     def shaped(**settings: Any) -> str:
-        return shaping_hash(load_recipe(write_room(tmp_path, "http://127.0.0.1:1/v1", sample=settings)))
+        return shaping_hash(load_recipe(server_room(tmp_path, "http://127.0.0.1:1/v1", sample=settings)))
 
     assert shaped(k=2) == shaped(k=2, concurrency=3, requests_per_minute=7, tokens_per_minute=8, budget={"tokens": 9})
     assert shaped(k=2) != shaped(k=3)
@@ -237,7 +237,7 @@ def test_a_raised_budget_does_nothing_again(tmp_path: Path) -> None:
 )
 def test_a_budget_that_is_none_is_refused(tmp_path: Path, budget: Any) -> None:
     with pytest.raises(RecipeError, match="budget"):
-        load_recipe(write_room(tmp_path, "http://127.0.0.1:1/v1", sample={"budget": budget}))
+        load_recipe(server_room(tmp_path, "http://127.0.0.1:1/v1", sample={"budget": budget}))
 
 
 Request = tuple[int, int, float, bool]

@@ -14,7 +14,7 @@ from selftaught_builder.loop.loop import Loop
 from selftaught_builder.room.room import open_room
 from selftaught_builder.spending.spent import Spent, spent
 from support.command import environment, selftaught
-from support.stores import SUMS, Scripted, write_room
+from support.stores import SUMS, Scripted, scripted_room
 
 ENDPOINT = {
     "kind": "openai",
@@ -82,11 +82,11 @@ def test_what_nobody_knows_counts_at_its_most_and_is_said(tmp_path: Path) -> Non
 
 def test_without_a_store_nothing_is_spent_and_none_is_made(tmp_path: Path) -> None:
     budget = {"attempts": 5, "per_round": {"tokens": 7}}
-    room = open_room(write_room(tmp_path / "sums", endpoint=ENDPOINT, sample={"budget": budget}))
+    room = open_room(scripted_room(tmp_path / "sums", endpoint=ENDPOINT, sample={"budget": budget}))
     expected = {"sample.budget.attempts": ("the run", 5, 0, 5), "sample.budget.per_round.tokens": ("round 1", 7, 0, 7)}
     assert by_key(spent(room)) == expected
     assert not room.store_path.exists()
-    assert spent(open_room(write_room(tmp_path / "sums"))) is None
+    assert spent(open_room(scripted_room(tmp_path / "sums"))) is None
 
 
 def test_status_shows_it_in_80_columns(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_an_api_may_still_say_what_it_charges(tmp_path: Path) -> None:
 
 
 def test_a_forecast_counts_what_verifiers_ask_and_what_is_there(tmp_path: Path) -> None:
-    folder = write_room(
+    folder = scripted_room(
         tmp_path / "sums",
         endpoint=ENDPOINT,
         sample={"k": 3, "max_tokens": 100, "budget": {"attempts": 110, "tokens": 9999}},

@@ -12,7 +12,7 @@ import yaml
 from selftaught_builder.selection.workspace import Workspace
 from selftaught_builder.stages.changes import changed_recipe
 from support.inside import inside
-from support.rooms import write_room
+from support.rooms import server_room
 from support.servers import OpenAIServer
 from support.stores import Scripted
 
@@ -78,7 +78,7 @@ def test_an_edited_example_is_another_prompt(scripted: Scripted) -> None:
 
 
 def test_run_and_sample_say_it_before_they_ask(openai_server: OpenAIServer, tmp_path: Path) -> None:
-    room = write_room(tmp_path / "room", openai_server.url, questions=3, endpoint=PRICES)
+    room = server_room(tmp_path / "room", openai_server.url, questions=3, endpoint=PRICES)
     assert inside("run", room).returncode == 0
     recipe = yaml.safe_load((room / "recipe.yaml").read_text())
     recipe["sample"]["temperature"] = 0.2
@@ -99,7 +99,7 @@ def test_run_and_sample_say_it_before_they_ask(openai_server: OpenAIServer, tmp_
 
 
 def test_status_says_would_export_until_there_is_a_version(openai_server: OpenAIServer, tmp_path: Path) -> None:
-    room = write_room(tmp_path / "room", openai_server.url, questions=4, endpoint=PRICES)
+    room = server_room(tmp_path / "room", openai_server.url, questions=4, endpoint=PRICES)
     for command in ("sample", "verify"):
         assert inside(command, room).returncode == 0
     before = inside("status", room).stdout
@@ -113,7 +113,7 @@ def test_status_says_would_export_until_there_is_a_version(openai_server: OpenAI
 
 
 def test_report_counts_what_earlier_sittings_paid_for(openai_server: OpenAIServer, tmp_path: Path) -> None:
-    room = write_room(tmp_path / "room", openai_server.url, questions=4, endpoint=PRICES, rationalize={"k": 0})
+    room = server_room(tmp_path / "room", openai_server.url, questions=4, endpoint=PRICES, rationalize={"k": 0})
     assert inside("sample", room).returncode == 0
     assert inside("run", room).returncode == 0
     told = json.loads(inside("report", room, "--json").stdout)

@@ -13,7 +13,7 @@ import pytest
 
 from selftaught_builder.room.room import open_room
 from selftaught_builder.stages.result import Asked
-from support.rooms import attempts, cli, start_cli, write_room
+from support.rooms import attempts, cli, server_room, start_cli
 from support.servers import OpenAIServer
 from support.stages import sample
 
@@ -22,7 +22,7 @@ PROBE = 5
 
 def sampled(folder: Path, server: OpenAIServer, questions: int = 10, **settings: Any) -> Asked:
     """Sample a room, its recipe rewritten with `settings` under `sample`."""
-    return sample(open_room(write_room(folder, server.url, questions=questions, sample=settings)))
+    return sample(open_room(server_room(folder, server.url, questions=questions, sample=settings)))
 
 
 def test_running_again_asks_for_nothing(openai_server: OpenAIServer, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_every_key_is_asked_with_its_own_seed(openai_server: OpenAIServer, tmp_p
 
 def test_ctrl_c_drains_and_running_again_completes(openai_server: OpenAIServer, tmp_path: Path) -> None:
     openai_server.configure(latency=0.2)
-    room = write_room(tmp_path / "room", openai_server.url, questions=60, sample={"k": 4, "concurrency": 8})
+    room = server_room(tmp_path / "room", openai_server.url, questions=60, sample={"k": 4, "concurrency": 8})
     with start_cli("sample", room, stderr=PIPE, stdout=PIPE) as run:
         _wait_for_requests(openai_server, PROBE + 30)
         run.send_signal(signal.SIGINT)
@@ -100,7 +100,7 @@ def test_ctrl_c_drains_and_running_again_completes(openai_server: OpenAIServer, 
 
 def test_a_second_ctrl_c_does_not_wait(openai_server: OpenAIServer, tmp_path: Path) -> None:
     openai_server.configure(faults=[{"kind": "hang", "after": PROBE + 10}])
-    room = write_room(tmp_path / "room", openai_server.url, questions=60, endpoint={"timeout": 600})
+    room = server_room(tmp_path / "room", openai_server.url, questions=60, endpoint={"timeout": 600})
     with start_cli("sample", room, stderr=PIPE, stdout=PIPE) as run:
         _wait_for_requests(openai_server, PROBE + 18)
         run.send_signal(signal.SIGINT)
@@ -115,7 +115,7 @@ def test_a_second_ctrl_c_does_not_wait(openai_server: OpenAIServer, tmp_path: Pa
 
 def test_a_second_writer_is_refused_and_told_who_writes(openai_server: OpenAIServer, tmp_path: Path) -> None:
     openai_server.configure(latency=0.5)
-    room = write_room(tmp_path / "room", openai_server.url, questions=60)
+    room = server_room(tmp_path / "room", openai_server.url, questions=60)
     with start_cli("sample", room, stderr=PIPE, stdout=PIPE) as run:
         _wait_for_requests(openai_server, PROBE + 1)
         second = cli("sample", room)

@@ -20,7 +20,7 @@ from selftaught_builder.stages.train import train_round
 from selftaught_builder.training import Trainer, TrainingError, TrainingFailedError, trainer_files
 from selftaught_builder.training.checkpoint import Checkpoint
 from support import servers
-from support.rooms import write_room
+from support.rooms import server_room
 from support.sglang import gone, wait_until
 from support.trainings import interpreter
 
@@ -30,7 +30,7 @@ STAND_IN = Path(servers.__file__).with_name("trainer_stand_in.py")
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Room:
     monkeypatch.setenv("SELFTAUGHT_TRAINER", str(interpreter(tmp_path / "trainer", sys.executable, STAND_IN)))
-    folder = write_room(tmp_path / "room", "http://127.0.0.1:9/v1", train={"device": "cpu"})
+    folder = server_room(tmp_path / "room", "http://127.0.0.1:9/v1", train={"device": "cpu"})
     (folder / "v1-0123abcd").mkdir()
     room = open_room(folder)
     room.store(create=True)

@@ -1,40 +1,39 @@
-"""Attempts as a run would have stored them: one factory for all stores that tests fill by hand."""
+"""Attempts as tests make them: complete rows, of which a test says only what it is about."""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, cast
 
 from selftaught_builder.common.keys import attempt_id, seed_of
 from selftaught_builder.store.rows import AttemptRow, columns_of
 
-START = "2026-11-01T12:00:00+00:00"
+_USUAL = {
+    "try": 1,
+    "round": 1,
+    "kind": "sampled",
+    "sample_index": 0,
+    "reasoning": "",
+    "finish_reason": "stop",
+    "parameters": "{}",
+    "latency": 0.1,
+    "provider": "{}",
+}
 
 
 def attempt_row(key: str, **columns: Any) -> AttemptRow:
-    """Return an attempt with this key; `columns` are those that matter, by the names that the table has."""
-    number = columns.get("try", 1)
-    usual = {
-        "id": attempt_id(key, number),
+    """Return an attempt with a key: the columns given, the usual ones, and NULL.
+
+    Raises:
+        TypeError: an attempt has no such column.
+    """
+    names = [column.name for column in columns_of("attempts")]
+    if unknown := columns.keys() - set(names):
+        raise TypeError(f"an attempt has no {sorted(unknown)}")
+    derived = {
+        "id": attempt_id(key, columns.get("try", 1)),
         "key": key,
-        "try": number,
-        "run": "sums",
-        "round": 1,
-        "kind": "sampled",
-        "sample_index": 0,
-        "completion": "The answer is 5.",
-        "reasoning": "",
-        "finish_reason": "stop",
-        "endpoint": "http://127.0.0.1:1/v1",
-        "model": "scripted",
-        "model_replied": columns.get("model", "scripted"),
-        "weights": "sha256:" + "0" * 16,
-        "parameters": "{}",
         "seed": seed_of(key),
-        "tokens_in": 10,
-        "tokens_out": 5,
-        "latency": 0.1,
-        "provider": "{}",
-        "created_at": START,
+        "created_at": datetime.now(UTC).isoformat(),
     }
-    fields = columns_of(AttemptRow)
-    return AttemptRow(**{fields[name]: value for name, value in {**usual, **columns}.items()})
+    return cast("AttemptRow", {"table": "attempts", **dict.fromkeys(names), **_USUAL, **derived, **columns})

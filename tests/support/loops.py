@@ -18,7 +18,7 @@ from selftaught_builder.recipe import Recipe
 from selftaught_builder.scope.scope import Answerer, Asked, AskedKind, Scope
 from selftaught_builder.store import Store, insert_frame, open_store
 from selftaught_builder.store.records import frame
-from selftaught_builder.store.rows import AttemptRow, record_of
+from selftaught_builder.store.rows import AttemptRow
 from selftaught_builder.verification import chosen_verifiers, verify
 from selftaught_verifiers import get_verifier
 from support.attempts import attempt_row
@@ -118,20 +118,23 @@ class Loop:
             "sample_index": index,
             "prompt": "p" * 32,
             "completion": completion,
+            "endpoint": "http://127.0.0.1:1/v1",
             "model": "tiny",
+            "model_replied": "tiny",
+            "created_at": START.isoformat(),
             "weights": weights,
             "parameters": json.dumps(parameters),
             "tokens_in": 20,
             "tokens_out": 10,
         }
-        row = attempt_row(**{"key": key, **usual, **columns})
+        row = attempt_row(key, **{**usual, **columns})
         self._attempts.append(row)
-        return row.id
+        return row["id"]
 
     def verify(self, names: Sequence[str] = VERIFIERS) -> None:
         """Move the attempts into the store and add the verdicts."""
         with self.store.write() as connection:
-            insert_frame(connection, "attempts", frame("attempts", [record_of(row) for row in self._attempts]))
+            insert_frame(connection, "attempts", frame("attempts", self._attempts))
         self._attempts.clear()
         with self.store.writer():
             verify(self.store, chosen_verifiers(_recipe(names)))

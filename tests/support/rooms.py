@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,22 @@ from support.command import COMMAND
 
 
 def write_room(
+    folder: Path,
+    rows: Sequence[Mapping[str, Any]],
+    recipe: Mapping[str, Any],
+    examples: Sequence[Mapping[str, Any]] = (),
+) -> Path:
+    """Write a room, or rewrite it: its recipe, its questions, and few-shot rationales if there are any. Returns its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "questions.jsonl").write_text(lines, encoding="utf-8")
+    if examples:
+        (folder / "examples.yaml").write_text(yaml.safe_dump([*examples]), encoding="utf-8")
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(dict(recipe), sort_keys=False), encoding="utf-8")
+    return folder
+
+
+def server_room(
     folder: Path,
     url: str,
     *,
@@ -31,9 +48,7 @@ def write_room(
         endpoint: settings over the usual ones.
         sections: further sections of the recipe, such as sample={"k": 2}.
     """
-    folder.mkdir(exist_ok=True)
     rows = [{"question": f"How much is {n} + {n + 7}?", "answer": str(2 * n + 7)} for n in range(1, questions + 1)]
-    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     recipe = {
         "name": "sums",
         "questions": {"source": "questions.jsonl"},
@@ -42,8 +57,7 @@ def write_room(
         "sample": {"k": 2, "concurrency": 8},
         **sections,
     }
-    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
-    return folder
+    return write_room(folder, rows, recipe)
 
 
 def store_of(folder: Path) -> Store:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
 import yaml
 
 from selftaught_builder.common.keys import attempt_id, attempt_key, seed_of
 from selftaught_builder.endpoints.base import Identity
 from selftaught_builder.export.version import Version
+from selftaught_builder.prompts.row import prompt_row
 from selftaught_builder.questions import Question
 from selftaught_builder.recipe.parameters import parameters_of, stored_form
 from selftaught_builder.room.room import Room, open_room
 from selftaught_builder.sampling.provenance import record_questions, record_round
 from selftaught_builder.scope.asked_prompts import record_prompts
 from selftaught_builder.scope.scope import Scope, scope_of
-from selftaught_builder.store.rows import PromptRow, record_of
 from selftaught_builder.verification import Verified, chosen_verifiers, verify
 from support.attempts import attempt_row
+from support.rooms import write_room
 from support.stages import export
 
 WHO = Identity("http://127.0.0.1:1/v1", "scripted", "sha256:" + "0" * 16, {"seed": True})
@@ -40,19 +39,14 @@ EXAMPLES = [
 ]
 
 
-def write_room(folder: Path, rows: Sequence[Mapping[str, Any]] = SUMS, **recipe: Any) -> Path:
+def scripted_room(folder: Path, rows: Sequence[Mapping[str, Any]] = SUMS, **recipe: Any) -> Path:
     """Write a room: a recipe with these keys, its questions and two few-shot rationales. Returns its folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = "".join(json.dumps(row) + "\n" for row in rows)
-    (folder / "questions.jsonl").write_text(lines, encoding="utf-8")
-    (folder / "examples.yaml").write_text(yaml.safe_dump(EXAMPLES), encoding="utf-8")
     # A policy of its own: most scripted rationales are too bare for the default one.
     filtered = {"verify": ["answer", "equations", "hint_leak"], "keep": "equations <> 'fail' AND hint_leak <> 'fail'"}
     # The recipe asks for as many samples as any test scripts.
     asked = {"sample": {"k": 100}, "rationalize": {"k": 100}}
     keys = {"name": "sums", "questions": {"source": "questions.jsonl", "licence": "mit"}, **filtered, **asked, **recipe}
-    (folder / "recipe.yaml").write_text(yaml.safe_dump(keys, sort_keys=False), encoding="utf-8")
-    return folder
+    return write_room(folder, rows, keys, EXAMPLES)
 
 
 def right(question: Question) -> str:
@@ -75,7 +69,7 @@ class Scripted:
     """
 
     def __init__(self, folder: Path, rows: Sequence[Mapping[str, Any]] = SUMS, **recipe: Any) -> None:
-        self.room: Room = open_room(write_room(folder, rows, **recipe))
+        self.room: Room = open_room(scripted_room(folder, rows, **recipe))
         self.loaded = self.room.questions
         self.store = self.room.store(create=True)
         self.notes: dict[str, Any] = {}  # what a test wants to find again
@@ -106,7 +100,6 @@ class Scripted:
         self._count += 1
         key = attempt_key(kind, asked.hash, prompt.hash, parameters, index, WHO.weights)
         usual = {
-            "id": attempt_id(key, 1),
             "run": self.room.run,
             "question": asked.hash,
             "kind": kind,
@@ -116,18 +109,18 @@ class Scripted:
             "endpoint": WHO.endpoint,
             "model": WHO.model,
             "model_replied": WHO.model,
+            "tokens_in": 10,
+            "tokens_out": 5,
             "weights": WHO.weights,
             "parameters": stored_form(parameters),
             "seed": seed_of(key),
             "seed_honoured": True,
             "created_at": datetime.now(UTC).isoformat(),
         }
-        row = attempt_row(**{"key": key, **usual, **columns})
-        messages = orjson.dumps(prompt.messages).decode()
-        journal = self.store.journal
-        journal.append(record_of(PromptRow(hash=prompt.hash, style=prompt.style, messages=messages)))
-        journal.append(record_of(row))
-        return row.id
+        row = attempt_row(key, **{**usual, "id": attempt_id(key, 1), **columns})
+        self.store.journal.append(prompt_row(prompt))
+        self.store.journal.append(row)
+        return row["id"]
 
     def verify(self) -> Verified:
         """Move the journal into the tables and add the verdicts."""

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from selftaught_builder.cli.arguments import Json, RoomPath, Run, StorePath
 from selftaught_builder.common.errors import InputError
-
-if TYPE_CHECKING:
-    pass
 
 
 def audit(

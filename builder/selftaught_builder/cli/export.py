@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from selftaught_builder.cli.arguments import Json, RoomPath, Run, StorePath
 from selftaught_builder.cli.opening import open_given
 from selftaught_builder.cli.show.nothing_kept import show_nothing_kept
-
-if TYPE_CHECKING:
-    pass
 
 
 def export(room: RoomPath, store: StorePath = None, run: Run = None, json: Json = False) -> None:

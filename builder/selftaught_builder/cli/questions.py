@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from selftaught_builder.cli.arguments import Json, Questions, RoomPath
-
-if TYPE_CHECKING:
-    pass
 
 
 def questions(room: RoomPath, questions: Questions = None, json: Json = False) -> None:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from selftaught_builder.cli.arguments import Json, Questions, RoomPath, Run, StorePath
 from selftaught_builder.cli.opening import open_given
 from selftaught_builder.cli.show.asked import show_asked
-
-if TYPE_CHECKING:
-    pass
 
 
 def rationalize(

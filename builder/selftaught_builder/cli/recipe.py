@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import typer
 
 from selftaught_builder.cli.arguments import RoomPath
-
-if TYPE_CHECKING:
-    pass
-
 
 recipes = typer.Typer(
     help="Show a recipe, or the schema of recipes.",

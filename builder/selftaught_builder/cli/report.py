@@ -34,7 +34,7 @@ def report(
     require_run(workspace.store, workspace.room.run)
     made = collect(workspace.store, workspace.scope(), workspace.filter)
     if png:
-        from selftaught_builder.report.figure import write_png
+        from selftaught_builder.report.plot import write_png
 
         write_png(made, png)
     if html:

@@ -82,20 +82,15 @@ class Stopped(SelftaughtError):  # noqa: N818 (nothing went wrong)
     Args:
         message: what stopped it, in one sentence.
         go_on: what to do to go on.
-        asked: what the stage has asked by then (`pipeline.Asked`), where it is known.
 
     Attributes:
         by: `budget` or `user`.
-        verified: what the stage `verify` has added before it asked (`verification.Verified`).
-        step: the step of a run that was under way, such as `2/sample`.
     """
 
     by = ""
 
-    def __init__(self, message: str, go_on: str, asked: Any = None) -> None:
-        self.message, self.go_on, self.asked = message, go_on, asked
-        self.verified: Any = None
-        self.step: str | None = None
+    def __init__(self, message: str, go_on: str) -> None:
+        self.message, self.go_on = message, go_on
         super().__init__(f"{message}\n  {go_on}")
 
     @property
@@ -132,5 +127,5 @@ class UserStop(Stopped):
 
     by, exit_code = "user", 130
 
-    def __init__(self, asked: Any = None) -> None:
-        super().__init__("interrupted", "Everything done so far is kept. Run the same command again to go on.", asked)
+    def __init__(self) -> None:
+        super().__init__("interrupted", "Everything done so far is kept. Run the same command again to go on.")

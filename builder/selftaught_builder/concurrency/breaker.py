@@ -54,4 +54,4 @@ class Breaker:
             return None
         self.dead = self._pauses >= self._probes
         self._pauses += 1
-        return backoff(self._pauses - 1, FIRST_PAUSE, LONGEST_PAUSE)
+        return backoff(self._pauses - 1, first=FIRST_PAUSE, longest=LONGEST_PAUSE)

@@ -199,7 +199,7 @@ def _pause(number: int, retry_after: float | None) -> float:
     """Seconds before the next try: what the server asked for within bounds, else more each time."""
     if retry_after is not None:
         return min(retry_after, LONGEST_PAUSE)
-    return backoff(number, FIRST_PAUSE, LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
+    return backoff(number, first=FIRST_PAUSE, longest=LONGEST_PAUSE, jitter=0.5, chance=random.random())  # noqa: S311
 
 
 def _cost(reply: Reply, prices: Prices) -> float | None:

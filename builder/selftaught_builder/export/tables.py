@@ -14,6 +14,7 @@ from selftaught_builder.recipe import Recipe
 
 MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
 CHOICE = pa.struct([("label", pa.string()), ("text", pa.string())])
+# The card, `cli/show/version.py`, `training/render.py` and the templates in `train/recipes/` know `messages` by this name.
 COLUMNS = {
     "messages": pa.list_(MESSAGE),
     "question_id": pa.string(),

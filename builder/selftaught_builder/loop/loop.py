@@ -197,8 +197,12 @@ class Loop:
         stages = [STAGE[name] for name in {step.stage for step in finished} if name in STAGE]
         return {stage.name: stage.conditions(self.room) for stage in stages if stage.conditions}
 
+    def stage_of(self, step: Step) -> Stage:
+        """Return the stage of a step; a study may put another in its place."""
+        return STAGE[step.stage]
+
     def _do(self, step: Step, ran: Ran) -> None:
-        stage = STAGE[step.stage]
+        stage = self.stage_of(step)
         self.watcher.note(f"round {step.round}: {step.stage}" if step.round else "evaluate the base model")
         self.ledger.begin(step, self.room.recipe)
         if stage.on_base_model:

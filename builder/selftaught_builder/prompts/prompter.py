@@ -1,7 +1,8 @@
 """Rendering prompts: a question, plain or with its answer as a hint, between few-shot rationales.
 
 A template is a Jinja file with three macros (`system`, `question`, `response`); the hint form belongs to it. The exported
-prompt is the same template rendered without the hint, so a hint cannot travel into training data with the prompt.
+prompt is the same template rendered without the hint, so a hint cannot travel into training data with the prompt. The
+verifier `hint_leak` (`selftaught_verifiers/hints/leak.py`) knows the shipped template's hint form.
 """
 
 from __future__ import annotations

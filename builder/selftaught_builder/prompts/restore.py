@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import orjson
-
 from selftaught_builder.prompts.form import Prompt
+from selftaught_builder.prompts.row import prompt_row
 from selftaught_builder.store import Store, insert_frame
 from selftaught_builder.store.records import frame
 
@@ -31,10 +30,7 @@ def restore_prompts(store: Store, kinds: Sequence[str], prompts: Iterable[Prompt
     if not lost:
         return 0
     found = {prompt.hash: prompt for prompt in prompts if prompt.hash in lost}
-    rows = [
-        {"hash": name, "style": prompt.style, "messages": orjson.dumps(prompt.messages).decode()}
-        for name, prompt in found.items()
-    ]
+    rows = [prompt_row(prompt) for prompt in found.values()]
     with store.write() as connection:
         insert_frame(connection, "prompts", frame("prompts", rows))
     return len(rows)

@@ -5,12 +5,15 @@ visible with `selftaught recipe show`; `selftaught recipe schema` prints the JSO
 """
 
 from selftaught_builder.recipe.endpoint import EndpointSettings, ExternalSettings, Prices, Replica, SGLangSettings
+from selftaught_builder.recipe.evaluate import Evaluate
+from selftaught_builder.recipe.export import DrawOn, Export
 from selftaught_builder.recipe.load import find_recipe, load_recipe, read_yaml
 from selftaught_builder.recipe.questions import EvaluateSet, Prompt, Questions, ValidateSet
 from selftaught_builder.recipe.recipe import Recipe
-from selftaught_builder.recipe.rounds import DrawOn, Evaluate, Export, Rounds, Steps, Train
+from selftaught_builder.recipe.rounds import Rounds
 from selftaught_builder.recipe.sampling import Budget, Limits, Rationalize, Sample, Spending
 from selftaught_builder.recipe.section import Count, Section
+from selftaught_builder.recipe.train import Steps, Train
 
 __all__ = [
     "Budget",

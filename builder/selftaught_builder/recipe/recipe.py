@@ -11,11 +11,14 @@ from typing import Annotated, Any
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from selftaught_builder.recipe.endpoint import EndpointSettings
+from selftaught_builder.recipe.evaluate import Evaluate
+from selftaught_builder.recipe.export import Export
 from selftaught_builder.recipe.policies import as_policy
 from selftaught_builder.recipe.questions import Prompt, Questions
-from selftaught_builder.recipe.rounds import Evaluate, Export, Rounds, Train
+from selftaught_builder.recipe.rounds import Rounds
 from selftaught_builder.recipe.sampling import Rationalize, Sample
 from selftaught_builder.recipe.section import Name, Section
+from selftaught_builder.recipe.train import Train
 
 
 class Recipe(Section):

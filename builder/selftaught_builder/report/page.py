@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 
 from selftaught_builder.report.collect import LoopReport
-from selftaught_builder.report.figure import as_svg
+from selftaught_builder.report.plot import as_svg
 from selftaught_builder.report.tables import summary_lines, tables
 
 

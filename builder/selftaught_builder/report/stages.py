@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from selftaught_builder.loop.ledger import as_object
-from selftaught_builder.stages.table import PLACE
+from selftaught_builder.stages.table import PLACE, STAGES
 from selftaught_builder.store import Store
 
 PARTS = ("generation", "server", "trainer")
@@ -103,11 +103,12 @@ _SITTINGS = """
 SELECT round, stage, detail, epoch(finished_at) - epoch(started_at) FROM sittings WHERE run = ? ORDER BY started_at
 """
 _COUNTED = ("asked", "completions", "failed", "truncated", "tokens_in", "tokens_out", "cost")
-# A verifier's question belongs to the verification of the attempt that it is about.
-_COUNTS = """
+_ASKING = " ".join(f"WHEN '{stage.asks}' THEN '{stage.name}'" for stage in STAGES if stage.asks)
+_JUDGING = " ".join(f"WHEN '{stage.judges}' THEN '{stage.name}'" for stage in STAGES if stage.judges)
+# A verifier's question belongs to the verification of the attempt that it is about; one about several to the first.
+_COUNTS = f"""
 WITH mine AS (
-    SELECT a.*, CASE a.kind WHEN 'sampled' THEN 'sample' WHEN 'rationalized' THEN 'rationalize' WHEN 'evaluated' THEN 'evaluate'
-        ELSE if(p.kind = 'rationalized', 'verify_rationalized', 'verify') END AS stage
+    SELECT a.*, CASE a.kind {_ASKING} ELSE CASE coalesce(p.kind, 'sampled') {_JUDGING} END END AS stage
     FROM attempts a LEFT JOIN attempts p ON a.kind = 'probed' AND p.id = a.parent WHERE a.run = ?
 )
 SELECT round, stage, count(DISTINCT key), count(*) FILTER (error IS NULL),

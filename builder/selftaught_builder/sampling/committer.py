@@ -1,4 +1,4 @@
-"""Moving the journal into the tables while the requests go on."""
+"""The thread that commits the journal to the tables while requests are under way."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COMMIT_PATIENCE = 5.0
 
 
 class Committer(threading.Thread):
-    """Commits about once a second, in the background. A reader that holds the file open only delays it.
+    """Moves the journal into the tables, in the background. A reader that holds the file open only delays it.
 
     Args:
         store: the caller holds its writer lock.
@@ -41,8 +41,7 @@ class Committer(threading.Thread):
             except SelftaughtError as error:
                 self._error = error  # the disk is full, say; the journal's own error stops the run when it cannot go on
                 return
-            rest = COMMIT_REST * (time.monotonic() - started)
-            pause = min(max(COMMIT_EVERY, rest), COMMIT_EVERY_AT_MOST)
+            pause = pause_after(time.monotonic() - started)
 
     def finish(self) -> None:
         """Stop, and commit what is left; raises what a commit raised."""
@@ -51,3 +50,8 @@ class Committer(threading.Thread):
         if self._error:
             raise self._error
         self.store.commit_journal()
+
+
+def pause_after(seconds: float) -> float:
+    """Return the seconds between a commit that took so long and the next."""
+    return min(max(COMMIT_EVERY, COMMIT_REST * seconds), COMMIT_EVERY_AT_MOST)

@@ -1,8 +1,8 @@
-"""What is sampled: one sample to get, what all samples of a stage have in common, and the counts so far."""
+"""What there is to sample, what the samples of a stage have in common, and what has come of them so far."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class SamplingContext:
-    """What all attempts of a stage have in common; `recipe` is the recipe's hash."""
+    """What all attempts of a stage have in common.
+
+    Attributes:
+        run: the run's name.
+        round_number: 0 is the base model.
+        parameters: sampling parameters, as sent.
+        retries: how many more tries a failed one has.
+        recipe: the recipe's hash.
+    """
 
     run: str
     round_number: int
@@ -61,16 +69,13 @@ class Tally:
     withheld: int = 0
     """Samples not asked for, since their question has spent its budget."""
 
-    def count(self, reply: Reply, *, again: bool) -> None:
-        """Count a reply; `again` if it is not its sample's first."""
+    def count(self, reply: Reply, number: int) -> None:
+        """Take note of a reply to try `number` of a task, from 1."""
         self.requests += 1
-        self.retries += again
+        self.retries += number > 1
         self.completions += reply.error is None
         self.truncated += reply.finish_reason == "length"
         self.tokens_in += reply.tokens_in or 0
         self.tokens_out += reply.tokens_out or 0
         if reply.cost is not None:
             self.cost = (self.cost or 0.0) + reply.cost
-
-
-Listener = Callable[[Task, Reply], None]

@@ -141,7 +141,7 @@ class ExternalServing(Timed):
                     f"Its log is {process.log}, and ends:\n{control.scrub(process.last_lines())}"
                 )
                 raise EndpointError(problem, place=" ".join(self._external.start), mend=mend)
-            time.sleep(backoff(polls, _POLL_SECONDS, _LONGEST_POLL, factor=1.5))
+            time.sleep(backoff(polls, first=_POLL_SECONDS, longest=_LONGEST_POLL, factor=1.5))
             polls += 1
 
 

@@ -120,6 +120,7 @@ def _belongs(recipe: Recipe) -> bool:
 STAGE = Stage(
     "evaluate",
     evaluate,
+    asks="evaluated",
     belongs=_belongs,
     answerer=lambda room: Answerer.OWN_ROUND,
     expects=expects,

@@ -43,6 +43,7 @@ def expects(room: Room, number: int, known: StoreKnowledge) -> Expected:
 STAGE = Stage(
     "rationalize",
     rationalize,
+    asks="rationalized",
     belongs=lambda recipe: bool(recipe.rationalize.k),
     answerer=lambda room: Answerer.ROUND_BEFORE,
     expects=expects,

@@ -31,4 +31,4 @@ def expects(room: Room, number: int, known: StoreKnowledge) -> Expected:
     return expect_requests(recipe.endpoint, lacking, recipe.sample.max_tokens, known.mean("sampled"))
 
 
-STAGE = Stage("sample", sample, answerer=lambda room: Answerer.ROUND_BEFORE, expects=expects)
+STAGE = Stage("sample", sample, asks="sampled", answerer=lambda room: Answerer.ROUND_BEFORE, expects=expects)

@@ -44,6 +44,8 @@ class Stage:
         name: as the command line and the store call it.
         run: does what is not done yet.
         belongs: whether a run of this recipe has the stage.
+        asks: the kind of attempts that it asks for; "" if it asks none.
+        judges: the kind of attempts whose verdicts it adds; verifiers' questions about them count as its own.
         answerer: which round's model it asks; None if it asks nobody.
         expects: what it would ask for in a round, and about what that would cost.
         trains: it makes a checkpoint: servers are stopped for it, and a round that went through it stands.
@@ -55,6 +57,8 @@ class Stage:
     name: str
     run: Callable[[RoundContext], StageResult]
     belongs: Callable[[Recipe], bool] = _always
+    asks: str = ""
+    judges: str = ""
     answerer: Callable[[Room], Answerer | None] = _nobody
     expects: Callable[[Room, int, StoreKnowledge], Expected] = _nothing
     trains: bool = False

@@ -187,5 +187,7 @@ def _rationalizes(recipe: Recipe) -> bool:
     return bool(recipe.rationalize.k)
 
 
-STAGE = Stage("verify", verify_room, answerer=_answerer, expects=_of_samples)
-STAGE_RATIONALIZED = replace(STAGE, name="verify_rationalized", belongs=_rationalizes, expects=_of_rationalized)
+STAGE = Stage("verify", verify_room, judges="sampled", answerer=_answerer, expects=_of_samples)
+STAGE_RATIONALIZED = replace(
+    STAGE, name="verify_rationalized", judges="rationalized", belongs=_rationalizes, expects=_of_rationalized
+)

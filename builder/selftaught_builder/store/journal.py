@@ -13,7 +13,7 @@ import logging
 import os
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -51,7 +51,7 @@ class Journal:
         self._end = 0
         self._lock = threading.Lock()  # one thread appends, another rotates
 
-    def append(self, record: dict[str, Any]) -> None:
+    def append(self, record: Mapping[str, Any]) -> None:
         """Write one record; when this returns, the record outlives the process.
 
         Raises:

@@ -1,29 +1,22 @@
-"""Journal records as polars frames for DuckDB: which columns each table has, and of which types."""
+"""Journal records as polars frames, for DuckDB."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 import polars as pl
 
 from selftaught_builder.common.errors import StoreError
-from selftaught_builder.store.rows import ROWS, Row
+from selftaught_builder.store.rows import TABLES, columns_of
 
-_TYPES = {"str": pl.String, "int": pl.Int64, "float": pl.Float64, "bool": pl.Boolean}
+_TYPES: Mapping[type, Any] = {str: pl.String, int: pl.Int64, float: pl.Float64, bool: pl.Boolean}
 
-
-def _schema(row: type[Row]) -> dict[str, Any]:
-    # Annotations are text here, such as `int | None`.
-    return {
-        each.metadata["column"] or each.name: _TYPES[str(each.type).removesuffix(" | None")] for each in fields(row)
-    }
-
-
-COLUMNS: Mapping[str, Mapping[str, Any]] = {table: _schema(row) for table, row in ROWS.items()}
-"""Each table's columns and their types."""
+COLUMNS: Mapping[str, Mapping[str, Any]] = {
+    table: {column.name: _TYPES[column.type] for column in columns_of(table)} for table in TABLES
+}
+"""Each journalled table's columns with their polars types."""
 
 
 def frames(blocks: Iterable[list[dict[str, Any]]], most: int = 5000) -> Iterator[dict[str, pl.DataFrame]]:

@@ -1,87 +1,98 @@
-"""The rows that the journal carries, and what each column holds. Journal, frames, views, docs and tests derive from them.
+"""The rows that are journalled: each column's name, type and meaning, said once.
 
-A new column of attempts is a field here, a migration, and whoever knows its value.
+The journal's records, the frames that fill the tables, the names in `attempts_wide` and docs/schema.md follow from these
+types. A new column takes a migration, a line here, and whoever knows its value.
+
+A row is a typed dictionary, which is the journal's record as it stands: attempts come by the thousand a second, and making
+an object of each first would cost half as much again as journalling it. And `try` is no name that an attribute can have.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar
+from types import NoneType
+from typing import Annotated, Any, Literal, TypedDict, get_args, get_type_hints
 
 
-def column(about: str, *, name: str = "", **default: Any) -> Any:
-    """Return a field: what it holds, and the column's name if Python keeps that word for itself."""
-    return field(metadata={"about": about, "column": name}, **default)
+class PromptRow(TypedDict):
+    """A rendered prompt, stored once however many attempts it has."""
+
+    table: Literal["prompts"]
+    hash: Annotated[str, "unique"]
+    style: Annotated[str, "chat or completion"]
+    messages: Annotated[str, "the turns, with role and content"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PromptRow:
-    """A rendered prompt, stored once."""
+AttemptRow = TypedDict(
+    "AttemptRow",
+    {
+        "table": Literal["attempts"],
+        "id": Annotated[str, "unique: key and try number"],
+        "key": Annotated[str, "over kind, question, prompt, parameters, sample index and weights"],
+        "try": Annotated[int, "of this key, from 1"],
+        "run": Annotated[str, "that it was made for"],
+        "round": Annotated[int, "0 is the base model, before the first training"],
+        "question": Annotated[str, "questions.hash"],
+        "kind": Annotated[str, "sampled, rationalized, evaluated or probed"],
+        "sample_index": Annotated[int, "of the question's samples, from 0"],
+        "parent": Annotated[str | None, "the failed attempt that a rationalized one answers"],
+        "prompt": Annotated[str, "prompts.hash"],
+        "completion": Annotated[str, "without reasoning content"],
+        "reasoning": Annotated[str, "reasoning content, kept apart"],
+        "finish_reason": Annotated[str, "'length' is truncated and never trained on"],
+        "endpoint": Annotated[str, "base URL, without credentials"],
+        "model": Annotated[str, "as asked for"],
+        "model_replied": Annotated[str, "as the reply named it"],
+        "weights": Annotated[str, "fingerprint of the served weights, or 'unknown'"],
+        "parameters": Annotated[str, "sampling parameters, as sent"],
+        "seed": Annotated[int, "derived from the key"],
+        "seed_honoured": Annotated[bool | None, "NULL where the probe could not tell"],
+        "tokens_in": Annotated[int | None, "as the server counts"],
+        "tokens_out": Annotated[int | None, "as the server counts"],
+        "tokens_cached": Annotated[int | None, "as the server counts"],
+        "cost": Annotated[float | None, "US dollars; NULL is unknown, never free"],
+        "price_source": Annotated[str | None, "recipe, litellm or server"],
+        "latency": Annotated[float, "seconds"],
+        "error": Annotated[str | None, "error class; NULL where a completion arrived"],
+        "error_text": Annotated[str | None, "what the server or the connection said"],
+        "provider": Annotated[str, "what else the reply said"],
+        "created_at": Annotated[str, "when the reply was recorded"],
+        "recipe": Annotated[str | None, "rounds.recipe_hash; NULL in attempts older than this column"],
+    },
+)
+"""One try at a sample."""
 
-    table: ClassVar[str] = "prompts"
-
-    hash: str = column("unique")
-    style: str = column("chat or completion")
-    messages: str = column("the turns, as JSON")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AttemptRow:
-    """One try at a sample."""
-
-    table: ClassVar[str] = "attempts"
-
-    id: str = column("unique: key and try number")
-    key: str = column("of the sample; see design.md")
-    try_: int = column("counted from 1, over all runs", name="try")
-    run: str = column("the run that paid for it")
-    round: int = column("0 is the base model's")
-    question: str = column("the question's hash")
-    kind: str = column("sampled, rationalized, evaluated or probed")
-    sample_index: int = column("0 for the question's first")
-    parent: str | None = column("the failed attempt that a rationalized one answers", default=None)
-    prompt: str = column("the prompt's hash")
-    completion: str = column("without reasoning content")
-    reasoning: str = column("reasoning content, kept apart")
-    finish_reason: str = column("'length' is truncated and never trained on")
-    endpoint: str = column("who answered")
-    model: str = column("as asked for")
-    model_replied: str = column("as the reply named it")
-    weights: str = column("fingerprint of the served weights, or 'unknown'")
-    parameters: str = column("the sampling parameters as sent, as JSON")
-    seed: int = column("as sent; derived from the key")
-    seed_honoured: bool | None = column("NULL where the probe could not tell", default=None)
-    tokens_in: int | None = column("of the prompt, as the server counts", default=None)
-    tokens_out: int | None = column("of the completion", default=None)
-    tokens_cached: int | None = column("those of tokens_in that the server had read before", default=None)
-    cost: float | None = column("US dollars; NULL is unknown, never free", default=None)
-    price_source: str | None = column("who said the price: recipe, litellm or server", default=None)
-    latency: float = column("seconds")
-    error: str | None = column("error class; NULL where a completion arrived", default=None)
-    error_text: str | None = column("what the error said", default=None)
-    provider: str = column("what else the reply said, as JSON")
-    created_at: str = column("when the reply came, in UTC")
-    recipe: str | None = column("hash of the recipe that asked; NULL in attempts older than schema 5", default=None)
+TABLES: Mapping[str, Any] = {"prompts": PromptRow, "attempts": AttemptRow}
+"""The type of each journalled table's rows."""
 
 
-Row = PromptRow | AttemptRow
-ROWS: dict[str, type[Row]] = {row.table: row for row in (PromptRow, AttemptRow)}
-"""Each kind of row by its table."""
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a journalled table.
+
+    Attributes:
+        name: in the table and in the journal.
+        type: str, int, float or bool; what SQL holds as JSON or as a time is text in the journal.
+        nullable: whether it may be NULL.
+        about: what it means, in one line.
+    """
+
+    name: str
+    type: type
+    nullable: bool
+    about: str
 
 
 @cache
-def columns_of(row: type[Row]) -> dict[str, str]:
-    """Return the columns of a kind of row in their order: the column's name to the field's."""
-    return {each.metadata["column"] or each.name: each.name for each in fields(row)}
+def columns_of(table: str) -> tuple[Column, ...]:
+    """Return a journalled table's columns, in order; raises KeyError for a table that is not journalled."""
+    hints = get_type_hints(TABLES[table], include_extras=True)
+    return tuple(_column(name, hint) for name, hint in hints.items() if name != "table")
 
 
-def about_columns(row: type[Row]) -> dict[str, str]:
-    """Return what each column of a kind of row holds, in a few words."""
-    return {each.metadata["column"] or each.name: each.metadata["about"] for each in fields(row)}
-
-
-def record_of(row: Row) -> dict[str, Any]:
-    """Return the journal's record of a row: its table and its columns."""
-    columns = columns_of(type(row)).items()
-    return {"table": row.table, **{name: getattr(row, attribute) for name, attribute in columns}}
+def _column(name: str, hint: Any) -> Column:
+    kinds = get_args(hint.__origin__) or (hint.__origin__,)
+    kind = next(one for one in kinds if one is not NoneType)
+    return Column(name, kind, NoneType in kinds, hint.__metadata__[0])

@@ -13,7 +13,7 @@ from importlib.resources import files
 import duckdb
 
 from selftaught_builder.common.errors import StoreError
-from selftaught_builder.store.records import COLUMNS
+from selftaught_builder.store.rows import columns_of
 
 
 def migrations() -> dict[int, str]:
@@ -71,7 +71,7 @@ def check_schema(present: int, place: object) -> None:
 
 WIDE_COLUMNS = frozenset(
     (
-        *COLUMNS["attempts"],
+        *(column.name for column in columns_of("attempts")),
         *("hinted", "truncated", "question_id", "question_text", "gold", "answer_kind", "choices", "source", "split"),
         *("extracted", "answer_strict"),
     )

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from selftaught_verifiers import Outcome, Question, Rationale, Verdict, get_verifier
-from selftaught_verifiers.gym import gym, sandbox
+from selftaught_verifiers import Outcome, Question, Rationale, Verdict, get_verifier, sandbox
+from selftaught_verifiers.gym import gym
 from selftaught_verifiers.gym.gym import plain_expression
 
 pytestmark = pytest.mark.skipif(

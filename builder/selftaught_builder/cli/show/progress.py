@@ -62,7 +62,7 @@ class _TimeLeft(TimeRemainingColumn):
 
 
 class Display:
-    """Shows stages as progress bars; a `pipeline.Watcher`."""
+    """Shows stages as progress bars; a `watcher.Watcher`."""
 
     def __init__(self) -> None:
         self._progress: Progress | None = None
