@@ -120,6 +120,17 @@ def test_unknown_weights_end_with_run_and_round(loop: Loop) -> None:
     assert ends(lineage(loop.store, late)) == ["weights unknown", "not in this store"]
 
 
+def test_models_of_unknown_weights_are_told_apart_by_their_names(loop: Loop) -> None:
+    ids = [
+        loop.attempt("training-0", TRUE, kind="sampled", weights="unknown", model=model, index=index)
+        for index, model in enumerate(("first", "second", "second"))
+    ]
+    loop.verify()
+    loop.version("v1-aaaaaaaa", ids)
+    writers = [(step.name, step.facts["wrote"]) for step in lineage(loop.store, "v1-aaaaaaaa") if "wrote" in step.facts]
+    assert writers == [("second", "2 of its rows"), ("first", "1 of its rows")]
+
+
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [

@@ -87,6 +87,8 @@ def kept(connection: duckdb.DuckDBPyConnection, keep: str) -> frozenset[str]:
         ("answer == == 'pass'", "syntax error", "It must be an SQL condition"),
         ("", "syntax error", "It must be an SQL condition"),
         ("nosuch(answer)", "nosuch", ""),
+        ("\"no such\" = 'pass'", "no column or verifier `no such`", ""),
+        ("wide.answr = 'pass'", 'does not have a column named "answr"', "Mend the condition"),
         ("count(*) > 1", "aggregates", "Mend the condition"),
         ("true; DROP TABLE attempts", "more than one predicate", "Write one SQL condition"),
         ("true; SELECT 1 WHERE true", "more than one predicate", "Write one SQL condition"),

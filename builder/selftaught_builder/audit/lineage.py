@@ -14,6 +14,7 @@ from typing import Any
 from selftaught_builder.common.errors import InputError
 from selftaught_builder.common.keys import UNKNOWN_WEIGHTS
 from selftaught_builder.store import Store
+from selftaught_builder.store.identity import weights_identity_of
 
 _VERSION = re.compile(r"(?P<version>v\d+-[0-9a-f]+)(?::(?P<row>\d+))?")
 BASE = "base model, not trained by us"
@@ -179,15 +180,15 @@ FROM attempts a LEFT JOIN questions q ON q.hash = a.question LEFT JOIN prompts p
 WHERE a.id = $id OR (a.key = $id AND a.error IS NULL)
 """
 
-# Known weights are one model wherever they were served; of unknown ones each round is another.
-_WRITERS = """
+# Known weights are one model wherever they were served; of unknown ones each name and each round is another.
+_WRITERS = f"""
 WITH written AS (
-    SELECT a.model, a.weights, if(a.weights = $unknown, a.run, NULL) AS wrote_in,
-           if(a.weights = $unknown, a.round, NULL) AS number
+    SELECT {weights_identity_of("a")} AS identity, a.weights = $unknown AS nameless, a.model, a.weights, a.run, a.round
     FROM dataset_rows d JOIN attempts a ON a.id = d.attempt WHERE d.version = $version
 )
-SELECT any_value(model), weights, wrote_in, number, count(*) FROM written GROUP BY weights, wrote_in, number
-ORDER BY count(*) DESC, weights, wrote_in, number
+SELECT any_value(model), any_value(weights) AS weights, any_value(run) FILTER (nameless) AS wrote_in,
+       any_value(round) FILTER (nameless) AS number, count(*)
+FROM written GROUP BY identity ORDER BY count(*) DESC, weights, wrote_in, number, identity
 """
 
 _TRAINING = """

@@ -91,7 +91,7 @@ def main() -> NoReturn:
         usage() if usage else _complain(str(error))
         sys.exit(2)
     except (KeyboardInterrupt, RuntimeError) as error:
-        if type(error) is RuntimeError and str(error) != "Query interrupted":  # what DuckDB makes of Ctrl-C
+        if type(error) is RuntimeError and not _is_interruption(error):  # subclasses are typer's, of Ctrl-C
             raise
         show_stop(UserStop())
         sys.exit(INTERRUPTED)
@@ -100,6 +100,12 @@ def main() -> NoReturn:
             _complain(f"{error.filename or 'output'}: {error.strerror}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be flushed
         sys.exit(1)
+
+
+def _is_interruption(error: Exception) -> bool:
+    from selftaught_builder.store import is_interruption
+
+    return is_interruption(error)
 
 
 def _mend_streams() -> None:

@@ -14,7 +14,7 @@ from selftaught_builder.common.errors import PolicyError
 from selftaught_builder.probing import ENDPOINT_VERIFIERS
 from selftaught_builder.recipe.policies import as_policy, shipped_policies, verifier_of
 from selftaught_builder.scope.scope import KINDS
-from selftaught_builder.store import Connection, DatabaseError, UnknownNameError, count_statements
+from selftaught_builder.store import Connection, DatabaseError, UnknownNameError, count_statements, unknown_column
 from selftaught_builder.store.predicates import SenseError, check_repeatable, check_values
 from selftaught_builder.store.schema import wide_select
 from selftaught_verifiers import registered
@@ -83,30 +83,34 @@ def check_policy(connection: Connection, keep: str, verifiers: Mapping[str, str]
     except SenseError as error:
         raise PolicyError(error.message, place=error.place, mend=error.mend) from None
     except UnknownNameError as error:
-        raise _unknown_column(str(error), keep, connection, verifiers) from None
+        column = unknown_column(connection, query)
+        if column is None:
+            raise PolicyError(_first(error), place=f"keep: {keep}", mend="Mend the condition.") from None
+        raise _unknown_column(column, keep, connection, verifiers) from None
     except DatabaseError as error:
         meant = _meant_policy(keep)
         if meant:
             raise PolicyError(f"no policy `{keep}`", place="keep", mend=f"Did you mean `{meant[0]}`?") from None
-        raise PolicyError(
-            str(error).split("\n\n")[0], place=f"keep: {keep}", mend="It must be an SQL condition over `attempts_wide`."
-        ) from None
+        mend = "It must be an SQL condition over `attempts_wide`."
+        raise PolicyError(_first(error), place=f"keep: {keep}", mend=mend) from None
 
 
-def _unknown_column(text: str, keep: str, connection: Connection, verifiers: Mapping[str, str]) -> PolicyError:
-    named = re.search(r'column "?([^"\s]+)"?', text)
-    if not named:
-        return PolicyError(text.split("\n\n")[0], place=f"keep: {keep}", mend="Mend the condition.")
+def _first(error: Exception) -> str:
+    """An error without the query that DuckDB shows with it."""
+    return str(error).split("\n\n")[0]
+
+
+def _unknown_column(named: str, keep: str, connection: Connection, verifiers: Mapping[str, str]) -> PolicyError:
     columns = _columns(connection, verifiers)
-    close = _meant_policy(keep) or difflib.get_close_matches(named[1], columns, n=1)
+    close = _meant_policy(keep) or difflib.get_close_matches(named, columns, n=1)
     mend = f"The recipe runs the verifiers {', '.join(sorted(verifiers))}; others are added under `verify`."
-    lacking = verifier_of(named[1].rsplit(".", 1)[-1].lower())
+    lacking = verifier_of(named.rsplit(".", 1)[-1].lower())
     if lacking not in verifiers and lacking in {*(one.name for one in registered()), *ENDPOINT_VERIFIERS, *installed()}:
         problem = f"no column or verifier `{lacking}`: the recipe does not run it"
         return PolicyError(problem, place=f"keep: {keep}", mend=f"Add `{lacking}` to `verify`. {mend}")
     if close:
         mend = f"Did you mean `{close[0]}`?"
-    return PolicyError(f"no column or verifier `{named[1]}`", place=f"keep: {keep}", mend=mend)
+    return PolicyError(f"no column or verifier `{named}`", place=f"keep: {keep}", mend=mend)
 
 
 def _meant_policy(keep: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from selftaught_builder.store.connection import Connection, DatabaseError, UnknownNameError, count_statements
 from selftaught_builder.store.database import Store, insert_frame, open_store, run_sql
+from selftaught_builder.store.refusals import is_interruption, unknown_column
 
 __all__ = [
     "Connection",
@@ -10,6 +11,8 @@ __all__ = [
     "UnknownNameError",
     "count_statements",
     "insert_frame",
+    "is_interruption",
     "open_store",
     "run_sql",
+    "unknown_column",
 ]

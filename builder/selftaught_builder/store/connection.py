@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from selftaught_builder.common.errors import SelftaughtError, StoreBusyError, StoreError, UnwritableError
+from selftaught_builder.store.refusals import first_line, is_busy, is_damage, is_damaged_log, is_unwritable
 
 Connection = duckdb.DuckDBPyConnection
 """An open store."""
@@ -24,21 +25,6 @@ STORAGE_VERSION = "v1.0.0"
 ROW_GROUP_SIZE = 16384
 # A query, whoever wrote it, cannot leave the file it is asked of.
 LOCKED_DOWN: dict[str, Any] = {"enable_external_access": "false", "lock_configuration": "true"}
-# DuckDB tells by an error's class that this process has the file open otherwise. Of another process, and of a full disk, it
-# has no class and no code: an IOException holds the operating system's words.
-BUSY = ("could not set lock", "unique file handle conflict")
-# What the operating system says, by way of DuckDB, of a disk that takes no more.
-UNWRITABLE = (
-    "space",
-    "read-only file system",
-    "permission denied",
-    "file too large",
-    "quota exceeded",
-    "could not write",
-)
-# How DuckDB's complaints of a block's content begin, which have no class either.
-DAMAGED = ("corrupt", "failed to read", "failed to scan")
-DAMAGED_LOG = ("Corrupt WAL file", "replaying WAL file")
 
 
 def count_statements(sql: str) -> int:
@@ -67,26 +53,21 @@ def connect(path: Path, *, read_only: bool, patience: float) -> duckdb.DuckDBPyC
         try:
             return _read_only(path) if read_only else _for_writing(path)
         except duckdb.Error as error:
-            if not _is_busy(error):
+            if not is_busy(error):
                 raise open_error(error, path) from None
             if time.monotonic() > deadline:
-                first = str(error).splitlines()[0]
-                raise StoreBusyError(f"{path}: kept open elsewhere\n  {first}\n  Close it, then try again.") from None
+                raise StoreBusyError(
+                    f"{path}: kept open elsewhere\n  {first_line(error)}\n  Close it, then try again."
+                ) from None
             time.sleep(0.02)
 
 
-def is_damage(error: duckdb.Error) -> bool:
-    """Whether the file's bytes are not what DuckDB wrote; a wrong query raises other errors."""
-    kinds = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException, duckdb.InternalException)
-    return isinstance(error, kinds) or (type(error) is duckdb.Error and str(error).lower().startswith(DAMAGED))
-
-
-def open_error(error: Exception, path: Path) -> SelftaughtError:
+def open_error(error: duckdb.Error, path: Path) -> SelftaughtError:
     """Return what to tell the user where the file does not open."""
-    if _is_unwritable(error):
+    if is_unwritable(error):
         return write_error(error, path)
-    text = str(error).splitlines()[0]
-    if any(sign in text for sign in DAMAGED_LOG):
+    text = first_line(error)
+    if is_damaged_log(error):
         return DamagedLogError(
             f"the log beside it is damaged: {text}", place=path, mend="Open it with a selftaught command."
         )
@@ -100,23 +81,12 @@ def open_error(error: Exception, path: Path) -> SelftaughtError:
 
 def write_error(error: Exception, path: Path) -> SelftaughtError:
     """Return what to tell the user where the file cannot be written, or what is in it cannot be read for it."""
-    if isinstance(error, duckdb.Error) and is_damage(error) and not _is_unwritable(error):
+    if isinstance(error, duckdb.Error) and is_damage(error) and not is_unwritable(error):
         return open_error(error, path)
-    text = str(error).splitlines()[0]
     return UnwritableError(
-        f"{path}: cannot be written: {text}\n"
+        f"{path}: cannot be written: {first_line(error)}\n"
         "  What was committed before is intact. Make room, or make it writable, and run again."
     )
-
-
-def _is_busy(error: duckdb.Error) -> bool:
-    """Whether another process, or another thread of this one, has the file open."""
-    return isinstance(error, duckdb.ConnectionException) or any(busy in str(error).lower() for busy in BUSY)
-
-
-def _is_unwritable(error: Exception) -> bool:
-    text = str(error).splitlines()[0].lower()
-    return any(sign in text for sign in UNWRITABLE)
 
 
 def _read_only(path: Path) -> duckdb.DuckDBPyConnection:

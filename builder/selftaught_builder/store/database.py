@@ -18,9 +18,10 @@ import duckdb
 
 from selftaught_builder.common.errors import InputError, StoreBusyError, StoreError, UnwritableError
 from selftaught_builder.store import schema
-from selftaught_builder.store.connection import DamagedLogError, connect, is_damage, open_error, write_error
+from selftaught_builder.store.connection import DamagedLogError, connect, open_error, write_error
 from selftaught_builder.store.journal import Fsync, Journal, read_segment
 from selftaught_builder.store.lock import WriterLock
+from selftaught_builder.store.refusals import is_damage
 
 if TYPE_CHECKING:
     import polars as pl

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -21,7 +21,7 @@ from selftaught_builder.verification.chosen import Chosen
 from selftaught_builder.verification.judges import Note, block_sizes, judges, read_ahead
 from selftaught_builder.verification.rows import question_of
 from selftaught_builder.verification.verdicts import Counted, VerdictRow, insert_verdicts
-from selftaught_verifiers.judging.judging import GroupCase, MemberData, RationaleData
+from selftaught_verifiers.judging.judging import GroupCase, KnownVerdict, MemberData, QuestionData, RationaleData
 
 BLOCK = 8000
 """Attempts of a block, about."""
@@ -54,6 +54,28 @@ class Group:
     attempts: list[str]
     seen: str
     case: GroupCase
+
+
+class _Stored(NamedTuple):
+    """An attempt with its question, as `_READ` yields them."""
+
+    question: str
+    gold: str
+    answer_kind: str
+    choices: str
+    meta: str
+    completion: str
+    reasoning: str
+    hinted: bool
+    finish_reason: str
+
+    @property
+    def asked(self) -> QuestionData:
+        return question_of(self.question, self.gold, self.answer_kind, self.choices, self.meta)
+
+    @property
+    def rationale(self) -> RationaleData:
+        return RationaleData(self.completion, self.reasoning, self.hinted, self.finish_reason)
 
 
 def lacking_groups(store: Store, verifiers: Sequence[Chosen], scope: Scope | None) -> pl.DataFrame:
@@ -105,23 +127,23 @@ def _blocks(store: Store, lacking: pl.DataFrame, verifiers: Sequence[Chosen]) ->
 def _read(store: Store, block: Sequence[dict[str, Any]], verifiers: Sequence[Chosen]) -> list[Group]:
     attempts = [attempt for group in block for attempt in group["attempts"]]
     needs = {name: version for one in verifiers for name, version in one.needs.items()}
-    verdicts: dict[str, dict[str, list[Any]]] = defaultdict(dict)
+    verdicts: dict[str, dict[str, KnownVerdict]] = defaultdict(dict)
     with store.read() as connection:
-        found = {row[0]: row[1:] for row in connection.execute(_READ, [attempts]).fetchall()}
+        found = {attempt: _Stored(*row) for attempt, *row in connection.execute(_READ, [attempts]).fetchall()}
         needed = connection.execute(_NEEDED, [list(needs), list(needs.values()), attempts]).fetchall() if needs else []
     for attempt, verifier, *verdict in needed:
-        verdicts[attempt][verifier] = verdict
+        verdicts[attempt][verifier] = KnownVerdict(*verdict)
     return [_group(group, found, verdicts, verifiers) for group in block]
 
 
 def _group(
     group: dict[str, Any],
-    found: dict[str, tuple[Any, ...]],
-    verdicts: dict[str, dict[str, list[Any]]],
+    found: dict[str, _Stored],
+    verdicts: dict[str, dict[str, KnownVerdict]],
     verifiers: Sequence[Chosen],
 ) -> Group:
     attempts = group["attempts"]
-    members = [MemberData(attempt, RationaleData(*found[attempt][5:]), verdicts[attempt]) for attempt in attempts]
+    members = [MemberData(attempt, found[attempt].rationale, verdicts[attempt]) for attempt in attempts]
     names = [one.name for one in verifiers if one.name not in group["done"]]
-    case = GroupCase(question_of(*found[attempts[0]][:5]), members, names)
+    case = GroupCase(found[attempts[0]].asked, members, names)
     return Group(group["question"], attempts, group["seen"], case)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 from selftaught_builder.probing import EndpointVerifier
 from selftaught_builder.probing.asked import last_asked
@@ -38,6 +38,15 @@ AND id NOT IN (
 _SAID = """
 SELECT attempt, seen FROM verdicts WHERE verifier = ? AND version = ? AND attempt IN (SELECT unnest(?::VARCHAR[]))
 """
+
+
+class _Arrived(NamedTuple):
+    """The try that counts of a probe's key."""
+
+    attempt: str
+    success: bool
+    completion: str
+    finish_reason: str
 
 
 def verify_probed(store: Store, one: Chosen, advance: Callable[[int], None]) -> Counted:
@@ -77,7 +86,7 @@ def _new_verdicts(
     }
     keys = list({key for some in replies.values() for _, key in some})
     with store.read() as connection:
-        heard = {row[0]: row[1:] for row in connection.execute(_HEARD, [keys]).fetchall()}
+        heard = {key: _Arrived(*arrived) for key, *arrived in connection.execute(_HEARD, [keys]).fetchall()}
         before = set(connection.execute(_SAID, [one.name, one.version, list(replies)]).fetchall()) if heard else set()
     said = []
     for subject in block:
@@ -91,9 +100,9 @@ def _new_verdicts(
     return said
 
 
-def _seen(replies: Sequence[tuple[Probe, str]], heard: Mapping[str, tuple[Any, ...]]) -> str:
+def _seen(replies: Sequence[tuple[Probe, str]], heard: Mapping[str, _Arrived]) -> str:
     """A hash of the probes' ids: of a key without a success the key, however often it was tried."""
-    ids = [heard[key][0] if heard[key][1] else key for _, key in replies]
+    ids = [heard[key].attempt if heard[key].success else key for _, key in replies]
     return hashlib.sha256(" ".join(ids).encode()).hexdigest()[:32]
 
 
@@ -101,16 +110,16 @@ def _judgement(
     verifier: EndpointVerifier,
     subject: Subject,
     replies: Sequence[tuple[Probe, str]],
-    heard: Mapping[str, tuple[Any, ...]],
+    heard: Mapping[str, _Arrived],
     asked: str,
 ) -> Judgement:
     by_probe: dict[int, list[Heard | None]] = {}
     for probe, key in replies:
-        _, success, completion, finish_reason = heard[key]
-        by_probe.setdefault(id(probe), []).append(Heard(completion, finish_reason) if success else None)
+        said = Heard(heard[key].completion, heard[key].finish_reason) if heard[key].success else None
+        by_probe.setdefault(id(probe), []).append(said)
     started = time.perf_counter()
     verdict = verifier.verdict(subject, list(by_probe.values()))
     elapsed = time.perf_counter() - started
-    answered = sum(heard[key][1] for _, key in replies)
+    answered = sum(heard[key].success for _, key in replies)
     detail = {**verdict.detail, "asked": len(replies), "answered": answered, "whom": asked}
     return Judgement(str(verdict.outcome), verdict.reason, None, verdict.score, json.dumps(detail), elapsed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from selftaught_builder.common.errors import InputError, RecipeError
 from selftaught_builder.store import Store
@@ -21,6 +21,14 @@ FROM verdicts WHERE verifier = ? AND version = ? GROUP BY attempt
 """
 
 
+class Yielded(NamedTuple):
+    """What a query says of an attempt."""
+
+    outcome: str
+    reason: str
+    score: float | None
+
+
 def verify_query(store: Store, one: Chosen) -> Counted:
     """Run the query and store what changed; returns how many, by verifier and outcome.
 
@@ -30,14 +38,14 @@ def verify_query(store: Store, one: Chosen) -> Counted:
         RecipeError: it is no query, or yields something else than verdicts on attempts.
     """
     yielded = _yielded(store, one)
-    newest = {row[0]: row[1:] for row in store.sql(_NEWEST, [one.name, one.version]).iter_rows()}
+    newest = {attempt: Yielded(*said) for attempt, *said in store.sql(_NEWEST, [one.name, one.version]).iter_rows()}
     verdicts: dict[str, Judgement] = {
-        attempt: Judgement(outcome, reason, None, score, "{}", 0.0)
-        for attempt, (outcome, reason, score) in yielded.items()
-        if newest.get(attempt) != (outcome, reason, score)
+        attempt: Judgement(said.outcome, said.reason, None, said.score, "{}", 0.0)
+        for attempt, said in yielded.items()
+        if newest.get(attempt) != said
     }
     for attempt in newest.keys() - yielded.keys():
-        if newest[attempt][1] != GONE:
+        if newest[attempt].reason != GONE:
             verdicts[attempt] = Judgement(Outcome.UNSCORABLE.value, GONE, None, None, "{}", 0.0)
     if not verdicts:
         return Counted()
@@ -46,7 +54,7 @@ def verify_query(store: Store, one: Chosen) -> Counted:
         return insert_verdicts(connection, [VerdictRow(attempt, one, seen, said) for attempt, said in verdicts.items()])
 
 
-def _yielded(store: Store, one: Chosen) -> dict[str, tuple[str, str, float | None]]:
+def _yielded(store: Store, one: Chosen) -> dict[str, Yielded]:
     place = f"verifiers.{one.name}"
     try:
         frame = store.sql(one.query)
@@ -58,7 +66,7 @@ def _yielded(store: Store, one: Chosen) -> dict[str, tuple[str, str, float | Non
         raise RecipeError(f"the query yields no {' and no '.join(sorted(columns))}", place=place, mend=mend)
     named = [str(attempt) for attempt in frame["attempt"]]
     known = set(store.sql("SELECT id FROM attempts WHERE id IN (SELECT unnest(?::VARCHAR[]))", [named])["id"])
-    found: dict[str, tuple[str, str, float | None]] = {}
+    found: dict[str, Yielded] = {}
     for row in frame.iter_rows(named=True):
         attempt, verdict = row["attempt"], _verdict(row, place)
         if attempt not in known:
@@ -72,7 +80,7 @@ def _yielded(store: Store, one: Chosen) -> dict[str, tuple[str, str, float | Non
     return found
 
 
-def _verdict(row: dict[str, Any], place: str) -> tuple[str, str, float | None]:
+def _verdict(row: dict[str, Any], place: str) -> Yielded:
     outcome, score = row["outcome"], row.get("score")
     if isinstance(outcome, bool):
         outcome = Outcome.PASS if outcome else Outcome.FAIL
@@ -80,4 +88,4 @@ def _verdict(row: dict[str, Any], place: str) -> tuple[str, str, float | None]:
         mend = "An outcome is 'pass', 'fail' or 'unscorable', or a truth value."
         raise RecipeError(f"the query yields the outcome `{outcome}`", place=place, mend=mend)
     reason = row.get("reason")
-    return str(outcome), "" if reason is None else str(reason), None if score is None else float(score)
+    return Yielded(str(outcome), "" if reason is None else str(reason), None if score is None else float(score))

@@ -38,12 +38,20 @@ class RationaleData(NamedTuple):
     finish_reason: str
 
 
+class KnownVerdict(NamedTuple):
+    """What a group verifier reads of an earlier verdict; `detail` is JSON."""
+
+    outcome: str
+    answer: str | None
+    detail: str
+
+
 class MemberData(NamedTuple):
-    """An attempt of a group, with the verdicts on it that a group verifier reads: name to outcome, answer and detail."""
+    """An attempt of a group, with the verdicts on it that a group verifier reads, by the verifiers' names."""
 
     attempt: str
     rationale: RationaleData
-    verdicts: Mapping[str, Sequence[Any]]
+    verdicts: Mapping[str, KnownVerdict]
 
 
 class RowCase(NamedTuple):
@@ -98,8 +106,12 @@ def case_of(data: Sequence[Any]) -> JudgingCase:
     asked = QuestionData(*question)
     if kind == "row":
         return RowCase(asked, RationaleData(*subject), names)
-    members = [MemberData(attempt, RationaleData(*rationale), verdicts) for attempt, rationale, verdicts in subject]
-    return GroupCase(asked, members, names)
+    return GroupCase(asked, [_member_data(*member) for member in subject], names)
+
+
+def _member_data(attempt: str, rationale: Sequence[Any], verdicts: Mapping[str, Sequence[Any]]) -> MemberData:
+    known = {name: KnownVerdict(*verdict) for name, verdict in verdicts.items()}
+    return MemberData(attempt, RationaleData(*rationale), known)
 
 
 def specification(verifier: Verifier, *, file: Path | None = None, installed: bool = False) -> dict[str, Any]:
@@ -162,8 +174,8 @@ def _groups(verifiers: Mapping[str, Verifier], case: GroupCase) -> list[list[Jud
 
 def _member(one: MemberData) -> Member:
     known = {
-        name: Verdict(Outcome(outcome), answer=answer, detail=json.loads(detail))
-        for name, (outcome, answer, detail) in one.verdicts.items()
+        name: Verdict(Outcome(verdict.outcome), answer=verdict.answer, detail=json.loads(verdict.detail))
+        for name, verdict in one.verdicts.items()
     }
     return Member(one.attempt, Rationale(*one.rationale), known)
 
