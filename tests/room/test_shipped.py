@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-import selftaught_verifiers.answer
+import selftaught_verifiers.answer.answer
 import selftaught_verifiers.reasoning.equations
 from selftaught_builder.questions import load_questions
 from selftaught_builder.questions.sources import override_source
@@ -164,4 +164,4 @@ def test_recipes_read_the_hubs_field_names(name: str, tmp_path: Path) -> None:
 
 
 def test_the_answer_verifier_is_the_one_that_questions_are_read_with() -> None:
-    assert get_verifier("answer").function is selftaught_verifiers.answer.judge
+    assert get_verifier("answer").function is selftaught_verifiers.answer.answer.judge
